@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+    // A newer toolchain that deprecates something must not stop a newcomer's first build.
+    .treatWarning("DeprecatedDeclaration", as: .warning),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "bellhop",
+    products: [
+        .executable(name: "bellhop", targets: ["BellhopCLI"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CSimdjson", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "BellhopCore", dependencies: ["CSimdjson"], swiftSettings: settings),
+        .target(
+            name: "Bellhop",
+            dependencies: ["BellhopCore", "CCurl", crypto, deque, grdb, heap, lifecycle, logging, metrics, yams],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "BellhopSimulator",
+            dependencies: ["BellhopCore", nio, nioHTTP, nioPosix],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "BellhopCLI",
+            dependencies: [
+                "Bellhop", "BellhopCore", "BellhopSimulator", argumentParser, asyncAlgorithms, lifecycle, logging,
+                unixSignals,
+            ],
+            swiftSettings: settings,
+            plugins: ["GitVersion"]
+        ),
+        .target(
+            name: "BellhopTesting",
+            dependencies: ["Bellhop", "BellhopCore", "BellhopSimulator", logging],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "BellhopCoreTests",
+            dependencies: ["BellhopCore", "BellhopTesting"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "BellhopTests",
+            dependencies: ["Bellhop", "BellhopCore", "BellhopSimulator", "BellhopTesting", logging],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "BellhopCLITests",
+            dependencies: ["Bellhop", "BellhopCLI", "BellhopCore", "BellhopSimulator", "BellhopTesting"],
+            swiftSettings: settings
+        ),
+        .plugin(name: "GitVersion", capability: .buildTool),
+    ],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,108 @@
+import BellhopCore
+import Logging
+
+/// What a source and a sink have in common: a kind, options, and the text that documents them.
+package protocol Component: Sendable {
+    /// The value of `kind:` in the configuration.
+    static var kind: String { get }
+    /// A commented YAML sample that names every option. It is the reference documentation.
+    static var reference: String { get }
+    /// Reads and checks the options, every mistake into the reader's diagnostics; opens nothing.
+    init(name: String, options: OptionReader, context: ComponentContext)
+    /// The instance's name in the configuration.
+    var name: String { get }
+    /// Where it reads from or sends to, without secrets, for people: `hooks.slack.com`, `/var/log/audit.ndjson`.
+    var address: String { get }
+}
+
+/// What the machine lends to its components.
+package struct ComponentContext: Sendable {
+    package let clock: any WallClock
+    package let http: HTTPClient
+    package let logger: Logger
+    package let tally: Tally
+    /// Where a component that cannot go on says so.
+    package let shutdown: Shutdown
+    /// Relative paths in the configuration start here: its file's folder.
+    package let folder: String
+    /// Set where a source returns once it is caught up (`--once`).
+    package let once: Bool
+
+    package init(
+        clock: any WallClock,
+        http: HTTPClient,
+        logger: Logger,
+        tally: Tally,
+        shutdown: Shutdown,
+        folder: String,
+        once: Bool
+    ) {
+        self.clock = clock
+        self.http = http
+        self.logger = logger
+        self.tally = tally
+        self.shutdown = shutdown
+        self.folder = folder
+        self.once = once
+    }
+
+    package func path(_ text: String) -> String {
+        if text.hasPrefix("/") || self.folder == "." { return text }
+        return "\(self.folder)/\(text.hasPrefix("./") ? String(text.dropFirst(2)) : text)"
+    }
+}
+
+package protocol Source: Component {
+    /// Reads events and sends each batch with the checkpoint that follows it. Called again from the last checkpoint on
+    /// disk after it threw. Ends by cancellation; where the context says `once`, returns when it is caught up.
+    /// - Throws: ``SourceError`` where it cannot go on, and whatever the channel throws.
+    func run(from checkpoint: Checkpoint?, into channel: Channel) async throws
+}
+
+/// Why a source cannot be read; only thrown where nobody waits for it to get better.
+package struct SourceError: Error, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}
+
+package protocol Sink: Component {
+    var dispatch: DispatchPolicy { get }
+    /// Sends what it is given and says of each delivery, in order, what came of it. With more than one, an error at one
+    /// place means that nothing after it was sent. May be called again with the same delivery.
+    func deliver(_ deliveries: [Delivery]) async -> [Verdict]
+    /// Opens its destination again under the same name (SIGHUP, after logrotate).
+    func reopen() async
+    /// Called once, after the last delivery.
+    func close() async
+}
+
+extension Sink {
+    package func reopen() async {}
+    package func close() async {}
+}
+
+/// How the dispatcher treats a sink.
+package struct DispatchPolicy: Sendable, Hashable {
+    package enum Order: String, CaseIterable, Sendable {
+        /// The deliveries of one task leave in the order of its events; one that fails holds back only its task.
+        case task
+        /// All deliveries leave in order; one that fails holds back all.
+        case sink
+        case none
+    }
+
+    package var order: Order
+    /// Calls of `deliver` at once.
+    package var concurrency: Int
+    /// Deliveries in one call.
+    package var batchLimit: Int
+    package var retry: RetryPolicy
+
+    package init(order: Order = .task, concurrency: Int = 1, batchLimit: Int = 1, retry: RetryPolicy = .default) {
+        self.order = order
+        self.concurrency = concurrency
+        self.batchLimit = batchLimit
+        self.retry = retry
+    }
+}

@@ -1,0 +1,169 @@
+import BellhopCore
+
+/// One request to one URL; redirects are never followed, TLS is always verified.
+package struct HTTPRequest: Sendable {
+    package enum Method: String, Sendable { case get = "GET", post = "POST" }
+
+    package let method: Method
+    /// The whole URL is a secret: chat services put their keys in its path or query.
+    package let url: Secret
+    package let headers: [HTTPHeader]
+    package let body: Bytes?
+    /// For the whole exchange, from the resolver to the last byte.
+    package let timeout: Duration
+    package let connectTimeout: Duration
+    /// An answer beyond this is refused as it arrives, also after decompression.
+    package let answerLimit: Int
+    /// Asks for gzip and unpacks it. Only for services one polls: receivers have no business sending bombs.
+    package let acceptsGzip: Bool
+
+    package init(
+        method: Method,
+        url: Secret,
+        headers: [HTTPHeader],
+        body: Bytes? = nil,
+        timeout: Duration,
+        connectTimeout: Duration = .seconds(10),
+        answerLimit: Int = 64 * 1024,
+        acceptsGzip: Bool = false
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.timeout = timeout
+        self.connectTimeout = connectTimeout
+        self.answerLimit = answerLimit
+        self.acceptsGzip = acceptsGzip
+    }
+}
+
+/// A header line; its value may hold a key, so only the name is ever printed.
+package struct HTTPHeader: Sendable, Hashable, CustomStringConvertible {
+    package let name: String
+    package let value: Secret
+
+    package init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = Secret(value)
+    }
+
+    package var description: String { "\(self.name): <secret>" }
+
+    /// Nil when the header may be sent: RFC 9110 §5.5 allows no control characters, and a line break in a value would
+    /// be a header of somebody else's making.
+    package static func problem(name: String, value: String) -> String? {
+        let token = Set("!#$%&'*+-.^_`|~".utf8)
+        let isToken =
+            !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                token.contains(byte)
+                    || (byte < 128 && (Character(Unicode.Scalar(byte)).isLetter || (48...57).contains(byte)))
+            }
+        guard isToken else { return "'\(name)' is no header name; use letters, digits and hyphens" }
+        let isClean = value.unicodeScalars.allSatisfy { $0 == "\t" || ($0.value >= 32 && $0.value != 127) }
+        return isClean ? nil : "the value of header '\(name)' holds a line break or another control character"
+    }
+}
+
+package struct HTTPResponse: Sendable {
+    package let status: Int
+    package let headers: [(name: String, value: String)]
+    package let body: Bytes
+
+    package func header(_ name: String) -> String? {
+        self.headers.last { $0.name.lowercased() == name.lowercased() }?.value
+    }
+}
+
+/// Why there is no whole answer.
+package enum HTTPError: Error, Sendable, Hashable {
+    case badURL
+    case resolve(host: String)
+    case connect(host: String, reason: String)
+    /// The handshake failed, or the certificate is not to be trusted.
+    case tls(host: String, reason: String)
+    case timeout(host: String, after: Duration)
+    /// The request left, whole or in part, and no whole answer came: the receiver may have acted on it.
+    case noAnswer(host: String, reason: String)
+    case answerTooLarge(host: String, limit: Int)
+    case cancelled
+}
+
+extension HTTPError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .badURL: "the URL is not valid"
+        case .resolve(let host): "the name \(host) does not resolve"
+        case .connect(let host, let reason): "cannot connect to \(host): \(reason)"
+        case .tls(let host, let reason): "TLS with \(host) failed: \(reason)"
+        case .timeout(let host, let after): "\(host) did not answer within \(Quantity.format(after))"
+        case .noAnswer(let host, let reason): "\(host) gave no whole answer: \(reason)"
+        case .answerTooLarge(let host, let limit): "\(host) answered with more than \(limit) bytes"
+        case .cancelled: "cancelled"
+        }
+    }
+}
+
+/// The parts of a URL that may be shown, and whether it may be used.
+package struct HTTPURL: Sendable, Hashable {
+    package let scheme: String
+    /// With the port, where one is given.
+    package let host: String
+
+    /// - Throws: ``HTTPURLProblem`` with a sentence for the configuration.
+    package init(_ url: String) throws(HTTPURLProblem) {
+        guard let separator = url.firstRange(of: "://") else {
+            throw HTTPURLProblem("a URL begins with https:// or http://")
+        }
+        let scheme = url[..<separator.lowerBound].lowercased()
+        guard scheme == "https" || scheme == "http" else {
+            throw HTTPURLProblem("only https:// and http:// are possible, not \(scheme)://")
+        }
+        let rest = url[separator.upperBound...]
+        let host = String(rest.prefix { !"/?#".contains($0) })
+        guard !host.isEmpty else { throw HTTPURLProblem("the URL names no host") }
+        guard !host.contains("@") else {
+            throw HTTPURLProblem("a URL must not hold a user or password; send them in a header")
+        }
+        guard url.unicodeScalars.allSatisfy({ $0.value > 32 && $0.value != 127 }) else {
+            throw HTTPURLProblem("the URL holds a space or a control character; percent-encode it")
+        }
+        self.scheme = scheme
+        self.host = host
+    }
+}
+
+package struct HTTPURLProblem: Error, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+extension HTTPURL {
+    /// Stands where a URL was refused, until its error is told.
+    static let unknown = HTTPURL(scheme: "https", host: "?")
+
+    private init(scheme: String, host: String) {
+        self.scheme = scheme
+        self.host = host
+    }
+}
+
+extension String {
+    /// All but RFC 3986's unreserved characters as `%XX` of their UTF-8.
+    package var percentEncoded: String {
+        let hex = Array("0123456789ABCDEF".utf8)
+        var out: [UInt8] = []
+        for byte in self.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "~"):
+                out.append(byte)
+            default: out += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+}

@@ -1,0 +1,161 @@
+import BellhopCore
+import CCurl
+
+/// One request under way, with everything libcurl points into and does not copy: body, header list, error text.
+// Belongs to the loop thread once it is handed over; until then to the task that made it.
+final class Transfer: @unchecked Sendable {
+    let host: String
+    var continuation: CheckedContinuation<Result<HTTPResponse, HTTPError>, Never>?
+    var isCancelled = false
+    private(set) var easy: OpaquePointer?
+
+    private let request: HTTPRequest
+    private let userAgent: String
+    private var headerList: UnsafeMutablePointer<curl_slist>?
+    private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+    private var headers: [(name: String, value: String)] = []
+    private var answer = BytesBuilder()
+    private var isTooLarge = false
+    private var sends = 0
+
+    init(_ request: HTTPRequest, host: String, userAgent: String) {
+        self.request = request
+        self.host = host
+        self.userAgent = userAgent
+        self.errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+    }
+
+    deinit {
+        curl_slist_free_all(self.headerList)
+        self.errorText.deallocate()
+    }
+
+    func finish(_ result: Result<HTTPResponse, HTTPError>) {
+        self.easy = nil
+        self.continuation?.resume(returning: result)
+        self.continuation = nil
+    }
+
+    /// Sets every option; facts and reasons in docs/architecture.md, "libcurl".
+    func prepare(_ easy: OpaquePointer) {
+        self.easy = easy
+        let this = Unmanaged.passUnretained(self).toOpaque()
+        bh_easy_set_pointer(easy, CURLOPT_PRIVATE, this)
+        bh_easy_set_string(easy, CURLOPT_URL, self.request.url.reveal())
+        bh_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+        bh_easy_set_string(easy, CURLOPT_PROXY, "")
+        bh_easy_set_string(easy, CURLOPT_USERAGENT, self.userAgent)
+        bh_easy_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
+        bh_easy_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        bh_easy_set_long(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
+        bh_easy_set_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+        bh_easy_set_long(easy, CURLOPT_TIMEOUT_MS, Int(self.request.timeout.milliseconds))
+        bh_easy_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, Int(self.request.connectTimeout.milliseconds))
+        bh_easy_set_long(easy, CURLOPT_MAXLIFETIME_CONN, 300)
+        bh_easy_set_pointer(easy, CURLOPT_ERRORBUFFER, self.errorText)
+        if self.request.acceptsGzip { bh_easy_set_string(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate") }
+        for header in self.request.headers { self.addHeader("\(header.name): \(header.value.reveal())") }
+        if self.request.method == .post {
+            let body = self.request.body ?? Bytes()
+            bh_easy_set_long(easy, CURLOPT_POST, 1)
+            bh_easy_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(body.count))
+            bh_easy_set_pointer(easy, CURLOPT_POSTFIELDS, body.unsafeStart)
+            // Else libcurl waits a second for permission to send a body beyond 1 MiB.
+            self.addHeader("Expect:")
+        }
+        bh_easy_set_headers(easy, self.headerList)
+        bh_easy_set_writer(
+            easy,
+            { bytes, size, count, context in
+                Transfer.from(context)?.take(UnsafeRawBufferPointer(start: bytes, count: size * count)) ?? 0
+            },
+            this
+        )
+        bh_easy_set_header_reader(
+            easy,
+            { bytes, size, count, context in
+                Transfer.from(context)?.takeHeader(UnsafeRawBufferPointer(start: bytes, count: size * count)) ?? 0
+            },
+            this
+        )
+        bh_easy_set_prereq(
+            easy,
+            { context, _, _, _, _ in
+                Transfer.from(context)?.mayBeSent() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+            },
+            this
+        )
+    }
+
+    func result(_ code: CURLcode, _ easy: OpaquePointer) -> Result<HTTPResponse, HTTPError> {
+        let hasLeft = self.sends > 0
+        switch code {
+        case CURLE_OK:
+            var body = BytesBuilder()
+            swap(&body, &self.answer)
+            return .success(HTTPResponse(status: bh_easy_status(easy), headers: self.headers, body: body.build()))
+        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_LOGIN_DENIED: return .failure(.badURL)
+        case CURLE_COULDNT_RESOLVE_HOST: return .failure(.resolve(host: self.host))
+        case CURLE_OPERATION_TIMEDOUT: return .failure(.timeout(host: self.host, after: self.request.timeout))
+        case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM:
+            return .failure(.tls(host: self.host, reason: self.reason(code)))
+        case CURLE_WRITE_ERROR where self.isTooLarge:
+            return .failure(.answerTooLarge(host: self.host, limit: self.request.answerLimit))
+        case CURLE_ABORTED_BY_CALLBACK:
+            return .failure(.noAnswer(host: self.host, reason: "the kept-alive connection broke"))
+        default:
+            return .failure(
+                hasLeft
+                    ? .noAnswer(host: self.host, reason: self.reason(code))
+                    : .connect(host: self.host, reason: self.reason(code))
+            )
+        }
+    }
+
+    /// libcurl's own sentence, which names the host but may also hold the URL: that is cut out.
+    private func reason(_ code: CURLcode) -> String {
+        let text = String(cString: self.errorText)
+        let reason = text.isEmpty ? String(cString: curl_easy_strerror(code)) : text
+        return reason.replacing(self.request.url.reveal(), with: "<url>")
+    }
+
+    private func addHeader(_ line: String) {
+        self.headerList = curl_slist_append(self.headerList, line)
+    }
+
+    private func take(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard self.answer.count + bytes.count <= self.request.answerLimit else {
+            self.isTooLarge = true
+            return 0
+        }
+        self.answer.append(bytes)
+        return bytes.count
+    }
+
+    private func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
+        // A server that sends headers without end must not fill the memory.
+        guard self.headers.count < 200, bytes.count <= 16 * 1024 else { return 0 }
+        if let colon = bytes.firstIndex(of: UInt8(ascii: ":")) {
+            func text(_ part: Slice<UnsafeRawBufferPointer>) -> String {
+                let isSpace: (UInt8) -> Bool = { $0 <= 32 }
+                return String(
+                    decoding: part.drop(while: isSpace).reversed().drop(while: isSpace).reversed(),
+                    as: UTF8.self
+                )
+            }
+            self.headers.append((text(bytes[..<colon]), text(bytes[(colon + 1)...])))
+        }
+        return bytes.count
+    }
+
+    /// When a kept-alive connection turns out dead, libcurl sends the request again by itself, up to five times, also
+    /// when the receiver may have read it (lib/transfer.c, Curl_retry_request). A POST goes out once per attempt.
+    private func mayBeSent() -> Bool {
+        self.sends += 1
+        return self.sends == 1 || self.request.method == .get
+    }
+
+    private static func from(_ context: UnsafeMutableRawPointer?) -> Transfer? {
+        context.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
+    }
+}

@@ -1,0 +1,95 @@
+import BellhopCore
+import Metrics
+import Synchronization
+
+/// Counts what happens in one run: for the progress line, the summary and the metrics.
+package final class Tally: Sendable {
+    package struct Counts: Sendable {
+        /// Events that were new.
+        package var events = 0
+        /// Events that had been read before: overlap, restarts, duplicates of the source's own.
+        package var known = 0
+        package var rejected = 0
+        /// Deliveries that rules asked for.
+        package var owed = 0
+        package var delivered = 0
+        package var deadLetters = 0
+        /// Attempts that will be followed by another.
+        package var retries = 0
+        package var sources: [String: SourceCounts] = [:]
+        package var sinks: [String: SinkCounts] = [:]
+    }
+
+    package struct SourceCounts: Sendable {
+        package var newest: Timestamp?
+        package var isCaughtUp = false
+        /// Why it cannot be read at the moment.
+        package var problem: String?
+        package var possibleLosses: [String] = []
+    }
+
+    package struct SinkCounts: Sendable {
+        package var delivered = 0
+        package var deadLetters = 0
+        package var retries = 0
+    }
+
+    private let counts = Mutex(Counts())
+
+    package init() {}
+
+    package var current: Counts { self.counts.withLock { $0 } }
+
+    func appended(source: String, receipt: Receipt, rejected: Int, owed: Int, newest: Timestamp?) {
+        self.counts.withLock { counts in
+            counts.events += receipt.new
+            counts.known += receipt.known
+            counts.rejected += rejected
+            counts.owed += owed
+            let state = counts.sources[source]?.newest
+            counts.sources[source, default: .init()].newest = [state, newest].compactMap { $0 }.max()
+        }
+        if receipt.new > 0 {
+            Counter(label: "bellhop_source_events_received_total", dimensions: [("source", source)]).increment(
+                by: receipt.new
+            )
+        }
+    }
+
+    func matched(_ rules: [String: Int]) {
+        for (rule, count) in rules {
+            Counter(label: "bellhop_rule_matches_total", dimensions: [("rule", rule)]).increment(by: count)
+        }
+    }
+
+    func settled(sink: String, _ outcomes: some Sequence<Outcome>) {
+        var delta = SinkCounts()
+        for outcome in outcomes {
+            switch outcome {
+            case .delivered: delta.delivered += 1
+            case .dead: delta.deadLetters += 1
+            case .retry: delta.retries += 1
+            case .released: break
+            }
+        }
+        self.counts.withLock { counts in
+            counts.delivered += delta.delivered
+            counts.deadLetters += delta.deadLetters
+            counts.retries += delta.retries
+            counts.sinks[sink, default: .init()].delivered += delta.delivered
+            counts.sinks[sink, default: .init()].deadLetters += delta.deadLetters
+            counts.sinks[sink, default: .init()].retries += delta.retries
+        }
+        for (outcome, count) in [
+            ("delivered", delta.delivered), ("dead_letter", delta.deadLetters), ("retry", delta.retries),
+        ]
+        where count > 0 {
+            let dimensions = [("sink", sink), ("outcome", outcome)]
+            Counter(label: "bellhop_sink_attempts_total", dimensions: dimensions).increment(by: count)
+        }
+    }
+
+    package func source(_ name: String, _ change: (inout SourceCounts) -> Void) {
+        self.counts.withLock { change(&$0.sources[name, default: .init()]) }
+    }
+}

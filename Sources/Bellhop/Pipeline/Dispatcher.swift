@@ -1,0 +1,312 @@
+import BellhopCore
+import Logging
+import Synchronization
+
+/// Hands one sink its deliveries: in order, as many at once as it wants, again after failures, and from the spool when
+/// there are more than memory should hold. What becomes of another sink is none of its business.
+final class Dispatcher: Sendable {
+    private enum Phase { case running, finishing, stopped }
+
+    private struct State {
+        var window: DeliveryWindow
+        /// Everything pending up to here is in the window; what comes behind it is in the spool.
+        var cursor: Delivery.ID = 0
+        /// There may be pending deliveries behind the cursor.
+        var isBehind = true
+        var isReading = false
+        var phase = Phase.running
+        var inFlight = 0
+        var idle: [CheckedContinuation<Void, Never>] = []
+        var bytes = 0
+    }
+
+    /// Event bytes that may wait in memory; beyond, deliveries are read from the spool when their turn comes.
+    private static let byteLimit = 4 * 1024 * 1024
+    private static let readLimit = 512
+
+    let sink: any Sink
+    private let policy: DispatchPolicy
+    private let rules: RuleSet
+    private let spool: any Spool
+    private let settler: Settler
+    private let clock: any WallClock
+    private let tally: Tally
+    private let logger: Logger
+    private let failures: FailureLog
+    private let state: Mutex<State>
+    private let feeder = Doorbell()
+    private let alarm = Doorbell()
+
+    init(sink: any Sink, rules: RuleSet, spool: any Spool, settler: Settler, context: ComponentContext) {
+        self.sink = sink
+        self.policy = sink.dispatch
+        self.rules = rules
+        self.spool = spool
+        self.settler = settler
+        self.clock = context.clock
+        self.tally = context.tally
+        var logger = context.logger
+        logger[metadataKey: LogKeys.sink] = "\(sink.name)"
+        self.logger = logger
+        self.failures = FailureLog(logger)
+        self.state = Mutex(State(window: DeliveryWindow(sink.dispatch)))
+    }
+
+    /// Delivers until ``stop()``, or after ``finish()`` until nothing is pending. Cancellation gives up attempts under way.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.feed() }
+            group.addTask { await self.wakeWhenDue() }
+            for _ in 0..<self.policy.concurrency {
+                group.addTask { await self.work() }
+            }
+            self.feeder.ring()
+        }
+        await self.sink.close()
+    }
+
+    /// Takes what was just committed without reading it back, where nothing older is still on disk.
+    func offer(_ deliveries: [PendingDelivery]) {
+        let now = self.clock.now()
+        let awake: [CheckedContinuation<Void, Never>] = self.state.withLock { state in
+            let bytes = deliveries.reduce(0) { $0 + ($1.event?.data.count ?? 0) }
+            guard !state.isBehind, !state.isReading, state.window.room >= deliveries.count,
+                state.bytes + bytes <= Dispatcher.byteLimit
+            else {
+                state.isBehind = true
+                self.feeder.ring()
+                return []
+            }
+            self.take(deliveries, into: &state, now: now)
+            return self.awaken(&state)
+        }
+        for continuation in awake { continuation.resume() }
+    }
+
+    /// Reads everything again: somebody else has changed the spool.
+    func reload() {
+        self.state.withLock { state in
+            state.window.forgetWaiting()
+            state.bytes = 0
+            state.cursor = 0
+            state.isBehind = true
+        }
+        self.feeder.ring()
+    }
+
+    /// Takes no more work, and ends once the attempts under way have.
+    func stop() { self.enter(.stopped) }
+
+    /// Ends once nothing is pending.
+    func finish() { self.enter(.finishing) }
+
+    private func enter(_ phase: Phase) {
+        self.state.withLock { $0.phase = phase }
+        self.feeder.ring()
+        self.endIfDone()
+    }
+
+    // MARK: - Work
+
+    private func work() async {
+        while let claimed = await self.next() {
+            var outcomes: [(id: Delivery.ID, outcome: Outcome)] = []
+            var settlements: [Settlement] = []
+            do {
+                let deliveries = try await self.deliveries(claimed)
+                let verdicts = await self.sink.deliver(deliveries)
+                let now = self.clock.now()
+                for (pending, verdict) in zip(claimed, verdicts) {
+                    let outcome = self.policy.retry.outcome(
+                        of: verdict,
+                        attempt: pending.attempts + 1,
+                        accepted: pending.accepted,
+                        now: now,
+                        jitter: Double.random(in: 0...1)
+                    )
+                    outcomes.append((pending.id, outcome))
+                    settlements.append(
+                        Settlement(id: pending.id, attempt: pending.attempts + 1, outcome: outcome, at: now)
+                    )
+                }
+                self.failures.note(claimed, outcomes.map(\.outcome), now: now)
+            } catch {
+                // The spool could not be read: no attempt was made.
+                self.logger.error("deliveries cannot be read from the spool", metadata: [LogKeys.reason: "\(error)"])
+                outcomes = claimed.map { ($0.id, .released) }
+                try? await self.clock.sleep(for: .seconds(1))
+            }
+            self.tally.settled(sink: self.sink.name, outcomes.map(\.outcome))
+            await self.settler.submit(settlements)
+            self.giveBack(claimed, outcomes)
+        }
+    }
+
+    private func deliveries(_ claimed: [PendingDelivery]) async throws -> [Delivery] {
+        let missing = claimed.filter { $0.event == nil }.map(\.id)
+        let read = missing.isEmpty ? [:] : try await self.spool.events(of: missing)
+        return try claimed.map { pending in
+            guard let event = pending.event ?? read[pending.id] else {
+                throw SpoolError.failed(path: "", reason: "the event of delivery \(pending.id) is not there")
+            }
+            // A rule that is gone leaves its deliveries behind; they go out with the sink's own text.
+            let rule = self.rules[name: pending.rule] ?? Rule(name: pending.rule, sinks: [self.sink.name])
+            return Delivery(
+                id: pending.id,
+                event: event,
+                rule: rule,
+                sink: self.sink.name,
+                attempt: pending.attempts + 1
+            )
+        }
+    }
+
+    /// Waits for deliveries that may go now; nil when there is no more to do.
+    private func next() async -> [PendingDelivery]? {
+        while true {
+            let now = self.clock.now()
+            let (claimed, isOver): ([PendingDelivery], Bool) = self.state.withLock { state in
+                guard state.phase != .stopped else { return ([], true) }
+                let claimed = state.window.claim(now: now)
+                state.inFlight += claimed.count
+                state.bytes -= claimed.reduce(0) { $0 + ($1.event?.data.count ?? 0) }
+                if state.isBehind && state.window.readyLanes < Dispatcher.readLimit / 4 { self.feeder.ring() }
+                return (claimed, claimed.isEmpty && self.isDone(state))
+            }
+            if !claimed.isEmpty { return claimed }
+            if isOver {
+                self.endIfDone()
+                return nil
+            }
+            await withCheckedContinuation { continuation in
+                let mayGo = self.state.withLock { state in
+                    if state.phase == .stopped || self.isDone(state) || state.window.readyLanes > 0 { return true }
+                    state.idle.append(continuation)
+                    return false
+                }
+                if mayGo { continuation.resume() }
+            }
+        }
+    }
+
+    private func giveBack(_ claimed: [PendingDelivery], _ outcomes: [(id: Delivery.ID, outcome: Outcome)]) {
+        let now = self.clock.now()
+        let awake = self.state.withLock { state in
+            state.inFlight -= claimed.count
+            state.window.settle(outcomes, now: now)
+            if state.window.nextDue != nil { self.alarm.ring() }
+            return self.awaken(&state)
+        }
+        for continuation in awake { continuation.resume() }
+        self.endIfDone()
+    }
+
+    // MARK: - Waking
+
+    private func take(_ deliveries: [PendingDelivery], into state: inout State, now: Timestamp) {
+        for delivery in deliveries where !state.window.contains(delivery.id) {
+            state.bytes += delivery.event?.data.count ?? 0
+            state.window.append(delivery, now: now)
+        }
+        state.cursor = max(state.cursor, deliveries.last?.id ?? 0)
+        if state.window.nextDue != nil { self.alarm.ring() }
+    }
+
+    /// As many idle workers as there are lanes ready.
+    private func awaken(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
+        let count = min(state.window.readyLanes, state.idle.count)
+        let awake = state.idle.suffix(count)
+        state.idle.removeLast(count)
+        return Array(awake)
+    }
+
+    private func isDone(_ state: State) -> Bool {
+        switch state.phase {
+        case .running: false
+        case .stopped: state.inFlight == 0
+        case .finishing: state.window.isEmpty && !state.isBehind && !state.isReading && state.inFlight == 0
+        }
+    }
+
+    private func endIfDone() {
+        let idle: [CheckedContinuation<Void, Never>] = self.state.withLock { state in
+            guard state.phase == .stopped || self.isDone(state) else { return [] }
+            if self.isDone(state) {
+                self.feeder.close()
+                self.alarm.close()
+            }
+            defer { state.idle = [] }
+            return state.idle
+        }
+        for continuation in idle { continuation.resume() }
+    }
+
+    /// Waits for the next retry in short steps, and only while there is one: a retry that comes in meanwhile is seen at
+    /// most a step late.
+    private func wakeWhenDue() async {
+        for await _ in self.alarm.rings {
+            while let due = self.state.withLock({ $0.phase == .stopped ? nil : $0.window.nextDue }) {
+                let wait = due - self.clock.now()
+                if wait > .zero {
+                    guard (try? await self.clock.sleep(for: min(wait, .milliseconds(100)))) != nil else { return }
+                    continue
+                }
+                let idle = self.state.withLock { state in state.idle.popLast() }
+                // Nobody idle: whoever is done first looks for what is due.
+                guard let idle else {
+                    guard (try? await self.clock.sleep(for: .milliseconds(20))) != nil else { return }
+                    continue
+                }
+                idle.resume()
+                await Task.yield()
+            }
+        }
+    }
+
+    /// Fills the window from the spool.
+    private func feed() async {
+        for await _ in self.feeder.rings {
+            while let (cursor, limit) = self.startReading() {
+                let read = try? await self.spool.pending(
+                    sink: self.sink.name,
+                    after: cursor,
+                    limit: limit,
+                    byteLimit: Dispatcher.byteLimit / 4
+                )
+                self.endReading(from: cursor, read)
+                if read == nil { try? await self.clock.sleep(for: .seconds(1)) }
+            }
+            self.endIfDone()
+        }
+    }
+
+    private func startReading() -> (cursor: Delivery.ID, limit: Int)? {
+        self.state.withLock { state in
+            let room = min(state.window.room, Dispatcher.readLimit)
+            guard state.phase != .stopped, state.isBehind, room > 0, state.window.readyLanes < Dispatcher.readLimit,
+                state.bytes < Dispatcher.byteLimit
+            else { return nil }
+            state.isReading = true
+            state.isBehind = false
+            return (state.cursor, room)
+        }
+    }
+
+    private func endReading(from cursor: Delivery.ID, _ read: [PendingDelivery]?) {
+        let now = self.clock.now()
+        let awake = self.state.withLock { state in
+            state.isReading = false
+            guard let read else {
+                state.isBehind = true
+                return [CheckedContinuation<Void, Never>]()
+            }
+            // Somebody asked for everything again while this was read.
+            if state.cursor < cursor { return [] }
+            self.take(read, into: &state, now: now)
+            // An empty read is the end, unless more was committed meanwhile (then `offer` has set the flag again).
+            if !read.isEmpty { state.isBehind = true }
+            return self.awaken(&state)
+        }
+        for continuation in awake { continuation.resume() }
+    }
+}

@@ -1,0 +1,39 @@
+import BellhopCore
+import Logging
+
+/// What the spool needs now and then: old events forgotten, and changes of other processes noticed.
+struct Upkeep: Sendable {
+    let spool: any Spool
+    let retention: Retention
+    let dispatchers: [Dispatcher]
+    let context: ComponentContext
+
+    /// Works until cancelled.
+    func run() async {
+        var changes = try? await self.spool.foreignChanges()
+        var nextPruning = Timestamp.distantPast
+        while (try? await self.context.clock.sleep(for: .seconds(1))) != nil {
+            let current = try? await self.spool.foreignChanges()
+            if let current, current != changes {
+                changes = current
+                for dispatcher in self.dispatchers { dispatcher.reload() }
+            }
+            let now = self.context.clock.now()
+            guard now >= nextPruning else { continue }
+            nextPruning = now + .seconds(60)
+            await self.prune()
+        }
+    }
+
+    /// In small steps, so that no append waits long.
+    private func prune() async {
+        do {
+            while try await self.spool.prune(self.retention, now: self.context.clock.now(), limit: 500) == 500 {
+                try await self.context.clock.sleep(for: .milliseconds(20))
+            }
+        } catch is CancellationError {
+        } catch {
+            self.context.logger.warning("old events cannot be removed", metadata: [LogKeys.reason: "\(error)"])
+        }
+    }
+}

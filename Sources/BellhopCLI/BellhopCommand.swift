@@ -1,0 +1,37 @@
+import ArgumentParser
+import Bellhop
+import Foundation
+
+@main
+struct BellhopCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bellhop",
+        abstract: "Carries events from where they happen to where people act on them.",
+        discussion: "Start with 'bellhop init', then 'bellhop check' and 'bellhop run'.",
+        version: Version.text,
+        subcommands: [
+            RunCommand.self, CheckCommand.self, PipeCommand.self, InitCommand.self, DeliveriesCommand.self,
+            DeadLettersCommand.self, RejectedCommand.self, ReferenceCommand.self, SimulateCommand.self,
+        ]
+    )
+
+    static func main() async {
+        // A closed pipe or connection is an error where it is written to, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        await self.main(nil)
+    }
+}
+
+enum Version {
+    /// `0.1.0 (f3a91c2)`
+    static let text = "0.1.0 (\(GitVersion.text))"
+    static let userAgent = "Bellhop/0.1.0"
+}
+
+/// Exit codes, as sysexits(3) has them where it has one.
+extension ExitCode {
+    /// The answer is no: a check failed, something was not delivered.
+    static let no = ExitCode(1)
+    static let internalError = ExitCode(70)
+    static let tryAgain = ExitCode(75)
+}

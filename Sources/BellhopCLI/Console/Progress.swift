@@ -1,0 +1,57 @@
+import AsyncAlgorithms
+import Bellhop
+import BellhopCore
+
+/// Shows how a run comes along while it catches up: a live line on a terminal, otherwise a line every few seconds.
+struct Progress: Sendable {
+    let tally: Tally
+    let sources: [String]
+
+    /// Works until everything is read and delivered, or until cancelled.
+    func run() async {
+        let isTerminal = Terminal.errorIsTerminal
+        let interval: Duration = isTerminal ? .milliseconds(200) : .seconds(5)
+        for await _ in AsyncTimerSequence(interval: interval, clock: .continuous) {
+            let counts = self.tally.current
+            if self.isDone(counts) { break }
+            let line = self.line(counts)
+            if isTerminal {
+                Terminal.shared.show(line)
+            } else {
+                Terminal.shared.print(line)
+            }
+        }
+        Terminal.shared.show("")
+    }
+
+    private func isDone(_ counts: Tally.Counts) -> Bool {
+        self.sources.allSatisfy { counts.sources[$0]?.isCaughtUp == true }
+            && counts.delivered + counts.deadLetters >= counts.owed
+    }
+
+    private func line(_ counts: Tally.Counts) -> String {
+        var parts = [
+            "\(counts.events.grouped) events read", "\(counts.delivered.grouped) of \(counts.owed.grouped) delivered",
+        ]
+        if counts.deadLetters > 0 { parts.append("\(counts.deadLetters.grouped) dead letters") }
+        let behind = self.sources.filter { counts.sources[$0]?.isCaughtUp != true }.compactMap {
+            counts.sources[$0]?.newest
+        }.min()
+        if let behind { parts.append("\(Quantity.approximate(SystemClock().now() - behind)) behind") }
+        let problems = self.sources.compactMap { name in counts.sources[name]?.problem.map { "\(name): \($0)" } }
+        return "catching up: " + (parts + problems).joined(separator: ", ")
+    }
+}
+
+extension Int {
+    /// `1,234,567`
+    var grouped: String {
+        var digits = Array(String(self.magnitude))
+        var index = digits.count - 3
+        while index > 0 {
+            digits.insert(",", at: index)
+            index -= 3
+        }
+        return (self < 0 ? "-" : "") + String(digits)
+    }
+}

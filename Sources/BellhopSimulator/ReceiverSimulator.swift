@@ -1,0 +1,109 @@
+import BellhopCore
+import Synchronization
+
+/// A webhook receiver that takes what it is sent, counts it, and fails as it is told.
+package final class ReceiverSimulator: Sendable {
+    package struct Settings: Sendable {
+        /// The first requests are answered with these statuses.
+        package var failures: [Int] = []
+        /// Every request after them is answered with this.
+        package var status = 200
+        package var retryAfter: String?
+        package var delay: Duration = .zero
+        package var fault: SimulatedAnswer.Fault?
+        package var body = "ok"
+
+        package init() {}
+    }
+
+    /// A request that was answered with 2xx.
+    package struct Receipt: Sendable {
+        package let path: String
+        package let id: String
+        package let body: String
+    }
+
+    private struct State {
+        var settings: Settings
+        var requests = 0
+        var accepted = 0
+        var receipts: [Receipt] = []
+        var ids: [String: Int] = [:]
+        var waiting: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    private let state: Mutex<State>
+    private let keepsBodies: Bool
+    private let onReceipt: (@Sendable (SimulatedRequest, Int) -> Void)?
+
+    /// - `keepsBodies`: remember what came, for tests.
+    /// - `onReceipt`: told of each request and the status it gets.
+    package init(
+        _ settings: Settings = Settings(),
+        keepsBodies: Bool = true,
+        onReceipt: (@Sendable (SimulatedRequest, Int) -> Void)? = nil
+    ) {
+        self.state = Mutex(State(settings: settings))
+        self.keepsBodies = keepsBodies
+        self.onReceipt = onReceipt
+    }
+
+    package var requests: Int { self.state.withLock { $0.requests } }
+    package var accepted: Int { self.state.withLock { $0.accepted } }
+    package var receipts: [Receipt] { self.state.withLock { $0.receipts } }
+    /// Distinct webhook-ids among what was accepted, and how often each came.
+    package var ids: [String: Int] { self.state.withLock { $0.ids } }
+
+    /// Behaves differently from now on.
+    package func change(_ change: (inout Settings) -> Void) {
+        self.state.withLock { change(&$0.settings) }
+    }
+
+    /// Returns once so many requests were accepted.
+    package func waitForAccepted(_ count: Int) async {
+        await withCheckedContinuation { continuation in
+            let isThere = self.state.withLock { state in
+                if state.accepted < count { state.waiting.append((count, continuation)) }
+                return state.accepted >= count
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
+    package func answer(_ request: SimulatedRequest) -> SimulatedAnswer {
+        if request.method == "GET" {
+            let (requests, accepted, distinct) = self.state.withLock { ($0.requests, $0.accepted, $0.ids.count) }
+            return SimulatedAnswer(
+                body: "{\"requests\":\(requests),\"accepted\":\(accepted),\"distinct\":\(distinct)}\n"
+            )
+        }
+        let (answer, awake) = self.state.withLock { state in
+            state.requests += 1
+            let isFailing = !state.settings.failures.isEmpty
+            let status = isFailing ? state.settings.failures.removeFirst() : state.settings.status
+            var answer = SimulatedAnswer(
+                status: status,
+                body: (200...299).contains(status) ? state.settings.body : "simulated failure\n",
+                delay: state.settings.delay,
+                fault: state.settings.fault
+            )
+            if let retryAfter = state.settings.retryAfter { answer.headers.append(("retry-after", retryAfter)) }
+            var awake: [CheckedContinuation<Void, Never>] = []
+            if (200...299).contains(status), answer.fault == nil {
+                state.accepted += 1
+                let id = request.header("webhook-id") ?? ""
+                state.ids[id, default: 0] += 1
+                if self.keepsBodies {
+                    let body = String(decoding: request.body, as: UTF8.self)
+                    state.receipts.append(Receipt(path: request.path, id: id, body: body))
+                }
+                awake = state.waiting.filter { $0.count <= state.accepted }.map(\.continuation)
+                state.waiting.removeAll { $0.count <= state.accepted }
+            }
+            return (answer, awake)
+        }
+        self.onReceipt?(request, answer.status)
+        for continuation in awake { continuation.resume() }
+        return answer
+    }
+}

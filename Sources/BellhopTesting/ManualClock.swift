@@ -1,0 +1,69 @@
+import Bellhop
+import BellhopCore
+import Synchronization
+
+/// A clock that stands still until a test moves it.
+package final class ManualClock: WallClock {
+    private struct Sleeper {
+        let id: Int
+        let until: Timestamp
+        let continuation: CheckedContinuation<Void, any Error>
+    }
+
+    private struct State {
+        var now: Timestamp
+        var sleepers: [Sleeper] = []
+        var nextID = 0
+        var cancelled: Set<Int> = []
+    }
+
+    private let state: Mutex<State>
+    /// How long each sleep was meant to be, as it begins: await it, then ``advance(by:)``.
+    package let sleeps: AsyncStream<Duration>
+    private let begun: AsyncStream<Duration>.Continuation
+
+    package init(now: Timestamp = Timestamp(seconds: 1_723_141_540)) {
+        self.state = Mutex(State(now: now))
+        // Grows by one for each sleep of a test, which reads them.
+        (self.sleeps, self.begun) = AsyncStream.makeStream()
+    }
+
+    package func now() -> Timestamp { self.state.withLock { $0.now } }
+
+    package func sleep(for duration: Duration) async throws {
+        let id = self.state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let isOver: Result<Void, any Error>? = self.state.withLock { state in
+                    if state.cancelled.remove(id) != nil { return .failure(CancellationError()) }
+                    if duration <= .zero { return .success(()) }
+                    state.sleepers.append(Sleeper(id: id, until: state.now + duration, continuation: continuation))
+                    return nil
+                }
+                if let isOver { continuation.resume(with: isOver) } else { self.begun.yield(duration) }
+            }
+        } onCancel: {
+            let sleeper = self.state.withLock { state in
+                guard let index = state.sleepers.firstIndex(where: { $0.id == id }) else {
+                    state.cancelled.insert(id)
+                    return Sleeper?.none
+                }
+                return state.sleepers.remove(at: index)
+            }
+            sleeper?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    package func advance(by duration: Duration) {
+        let awake = self.state.withLock { state in
+            state.now = state.now + duration
+            let now = state.now
+            defer { state.sleepers.removeAll { $0.until <= now } }
+            return state.sleepers.filter { $0.until <= now }
+        }
+        for sleeper in awake { sleeper.continuation.resume() }
+    }
+}
