@@ -46,6 +46,7 @@ let package = Package(
     targets: [
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CSimdjson", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CMalloc"),
         .target(name: "BellhopCore", dependencies: ["CSimdjson"], swiftSettings: settings),
         .target(
             name: "Bellhop",
@@ -60,7 +61,8 @@ let package = Package(
         .executableTarget(
             name: "BellhopCLI",
             dependencies: [
-                "Bellhop", "BellhopCore", "BellhopSimulator", argumentParser, asyncAlgorithms, lifecycle, logging,
+                "Bellhop", "BellhopCore", "BellhopSimulator", "CMalloc", argumentParser, asyncAlgorithms, lifecycle,
+                logging,
                 unixSignals,
             ],
             swiftSettings: settings,
@@ -73,7 +75,7 @@ let package = Package(
         ),
         .testTarget(
             name: "BellhopCoreTests",
-            dependencies: ["BellhopCore", "BellhopTesting"],
+            dependencies: ["BellhopCore", "BellhopSimulator", "BellhopTesting"],
             swiftSettings: settings
         ),
         .testTarget(

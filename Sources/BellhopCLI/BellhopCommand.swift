@@ -1,5 +1,6 @@
 import ArgumentParser
 import Bellhop
+import CMalloc
 import Foundation
 
 @main
@@ -18,6 +19,7 @@ struct BellhopCommand: AsyncParsableCommand {
     static func main() async {
         // A closed pipe or connection is an error where it is written to, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
+        bh_share_heap()
         await self.main(nil)
     }
 }

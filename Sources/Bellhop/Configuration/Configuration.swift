@@ -64,6 +64,9 @@ package struct ConfigurationReader {
         return self.diagnostics.hasErrors ? nil : RuleSet(rules)
     }
 
+    /// A text of YAML as it is read, for references and tests.
+    package func setting(_ yaml: String) -> Setting? { self.yaml.read(yaml, file: "text") }
+
     private func components<ComponentType, Made>(
         _ key: String,
         _ noun: String,

@@ -9,7 +9,7 @@ package enum RetryAfter {
         if text.first?.isNumber == true, let seconds = Double(text), seconds.isFinite {
             return .milliseconds(Int64(min(max(seconds, 0), 1e9) * 1000))
         }
-        return self.date(text).map { max(.zero, $0 - now) }
+        return self.date(text, now: now).map { max(.zero, $0 - now) }
     }
 
     private static let months = [
@@ -18,7 +18,7 @@ package enum RetryAfter {
     ]
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`
-    private static func date(_ text: String) -> Timestamp? {
+    private static func date(_ text: String, now: Timestamp) -> Timestamp? {
         let words = text.split { $0 == " " || $0 == "," || $0 == "-" }.map(String.init)
         let (day, month, year, time): (String, String, String, String)
         switch words.count {
@@ -29,8 +29,12 @@ package enum RetryAfter {
         }
         guard let number = self.months[month] else { return nil }
         let padded = day.count == 1 ? "0\(day)" : day
-        // RFC 850 has two digits; Bellhop is younger than any year they could mean before 2000.
-        let full = year.count == 2 ? "20\(year)" : year
+        var full = year
+        if year.count == 2, let short = Int(year), let thisYear = Int(now.formatted(.seconds).prefix(4)) {
+            // RFC 9110 §5.6.7: more than 50 years ahead is the century before.
+            let sameCentury = thisYear / 100 * 100 + short
+            full = String(sameCentury > thisYear + 50 ? sameCentury - 100 : sameCentury)
+        }
         return Timestamp("\(full)-\(number)-\(padded)T\(time)Z")
     }
 }

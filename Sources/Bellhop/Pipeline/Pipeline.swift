@@ -114,8 +114,8 @@ package struct Pipeline: Service {
                 case .settler: group.cancelAll()
                 case .shutdown where !Task.isCancelled && delivering > 0:
                     isStopping = true
-                    stopSources.ring()
                     for dispatcher in self.dispatchers { dispatcher.stop() }
+                    stopSources.ring()
                     group.addTask {
                         try? await self.context.clock.sleep(for: Pipeline.grace)
                         return .graceOver

@@ -27,7 +27,7 @@ package struct JSONSplitter {
     package mutating func elements() throws(Failure) -> [Range<Int>] {
         var found: [Range<Int>] = []
         try self.expect(UInt8(ascii: "["))
-        if self.peek() == UInt8(ascii: "]") { return [] }
+        if try self.isEmpty(until: UInt8(ascii: "]")) { return [] }
         while true {
             found.append(try self.value())
             if try self.closes(UInt8(ascii: "]")) { return found }
@@ -39,7 +39,7 @@ package struct JSONSplitter {
     package mutating func members() throws(Failure) -> [(name: Range<Int>, value: Range<Int>)] {
         var found: [(name: Range<Int>, value: Range<Int>)] = []
         try self.expect(UInt8(ascii: "{"))
-        if self.peek() == UInt8(ascii: "}") { return [] }
+        if try self.isEmpty(until: UInt8(ascii: "}")) { return [] }
         while true {
             guard self.peek() == UInt8(ascii: "\"") else { throw self.failure() }
             let name = try self.value()
@@ -100,6 +100,12 @@ package struct JSONSplitter {
     private mutating func expect(_ byte: UInt8) throws(Failure) {
         guard self.peek() == byte else { throw self.failure() }
         self.at += 1
+    }
+
+    private mutating func isEmpty(until bracket: UInt8) throws(Failure) -> Bool {
+        guard self.peek() == bracket else { return false }
+        try self.expect(bracket)
+        return true
     }
 
     private mutating func closes(_ bracket: UInt8) throws(Failure) -> Bool {

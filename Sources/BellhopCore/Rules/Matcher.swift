@@ -16,7 +16,8 @@ package indirect enum Matcher: Sendable, Hashable {
     package struct Text: Sendable, Hashable {
         package let text: String
         package let ignoresCase: Bool
-        private let utf8: [UInt8]
+        /// What is compared: in lower case, where that does not matter.
+        let utf8: [UInt8]
 
         package init(_ text: String, ignoresCase: Bool = false) {
             self.text = text

@@ -1,39 +1,41 @@
 /// All rules, compiled: the fields they ask for as one tree, and each rule as tests of those fields.
 package struct RuleSet: Sendable {
     package let rules: [Rule]
-    fileprivate let compiled: [CompiledRule]
+    fileprivate let compiled: CompiledRules
+    /// What the walk over a document needs, without Bellhop's own names: for each rule the pattern for
+    /// ``Event/fields`` and that for ``Event/data``.
+    fileprivate let walks: [(document: Pattern, data: Pattern)]
     fileprivate let tree: FieldTree
     /// Fields of the event as it came (`event.data.…`), which for most events is the same document.
     fileprivate let dataTree: FieldTree
-    /// Some rule asks for `event.id`, `event.source` or `event.time`.
-    fileprivate let needsEnvelope: Bool
+    /// For each test the name behind `event.`, where it asks for one.
+    fileprivate let envelopeNames: [String?]
 
     package init(_ rules: [Rule]) {
-        self.rules = rules
         let tests = rules.map { rule in rule.pattern.leaves.map { (FieldSource($0.path), $0.matchers) } }
         let sources = tests.joined().map(\.0)
         let tree = FieldTree(sources.compactMap { if case .document(let path) = $0 { path } else { nil } })
         let dataTree = FieldTree(sources.compactMap { if case .data(let path) = $0 { path } else { nil } })
+        self.rules = rules
         self.tree = tree
         self.dataTree = dataTree
-        self.needsEnvelope = sources.contains { if case .envelope = $0 { true } else { false } }
-        self.compiled = zip(rules, tests).map { rule, tests in
-            CompiledRule(
-                otherwise: rule.otherwise,
-                stop: rule.stop,
-                tests: tests.map { source, matchers in
-                    let slot: CompiledTest.Slot =
-                        switch source {
-                        case .document(let path): .document(tree.slot(of: path) ?? 0)
-                        case .data(let path): .data(dataTree.slot(of: path) ?? 0)
-                        case .envelope(let name): .envelope(name)
-                        }
-                    return CompiledTest(slot: slot, matchers: matchers)
-                },
-                pattern: Pattern(fields: rule.pattern.fields.filter { $0.name != FieldSource.envelopeName }),
-                dataPattern: FieldSource.dataPattern(of: rule.pattern)
-            )
+        self.envelopeNames = sources.map { if case .envelope(let name) = $0 { name } else { nil } }
+        self.walks = rules.map { rule in
+            let fields = rule.pattern.fields.filter { $0.name != FieldSource.envelopeName }
+            return (Pattern(fields: fields), FieldSource.dataPattern(of: rule.pattern))
         }
+        self.compiled = CompiledRules(
+            rules,
+            tests: tests.map { tests in
+                tests.map { source, matchers in
+                    switch source {
+                    case .document(let path): (.document(slot: tree.slot(of: path) ?? 0), matchers)
+                    case .data(let path): (.data(slot: dataTree.slot(of: path) ?? 0), matchers)
+                    case .envelope: (.envelope, matchers)
+                    }
+                }
+            }
+        )
     }
 
     package subscript(name name: String) -> Rule? { self.rules.first { $0.name == name } }
@@ -47,7 +49,8 @@ package struct RuleSet: Sendable {
 
 /// Tells which rules an event matches. Holds buffers that the next event reuses, so it belongs to one task.
 package final class RuleEvaluator {
-    package let ruleSet: RuleSet
+    private let ruleSet: RuleSet
+    private let compiled: CompiledRules
     private let parser = JSONParser()
     private let dataParser = JSONParser()
     private let values: FieldValues
@@ -55,6 +58,7 @@ package final class RuleEvaluator {
 
     package init(_ ruleSet: RuleSet) {
         self.ruleSet = ruleSet
+        self.compiled = ruleSet.compiled
         self.values = FieldValues(ruleSet.tree)
         self.dataValues = FieldValues(ruleSet.dataTree)
     }
@@ -67,7 +71,10 @@ package final class RuleEvaluator {
         if event.normalized != nil, !self.ruleSet.dataTree.isEmpty {
             data = try self.dataParser.parse(start: event.data.unsafeStart, count: event.data.count)
         }
-        let matched = self.matches(document, data: data, envelope: self.ruleSet.needsEnvelope ? Envelope(event) : nil)
+        self.values.read(document, self.ruleSet.tree)
+        self.dataValues.read(data, self.ruleSet.dataTree)
+        var matched = self.matches(document, data, event, otherwise: false)
+        if matched.isEmpty { matched = self.matches(document, data, event, otherwise: true) }
         withExtendedLifetime(event) {}
         return matched
     }
@@ -76,80 +83,68 @@ package final class RuleEvaluator {
     /// where they are no object.
     package func matchesAny(start: UnsafeRawPointer, count: Int) throws(JSONError) -> Bool? {
         let document = try self.parser.parse(start: start, count: count)
-        return document.kind == .object ? self.hasMatch(document) : nil
+        guard document.kind == .object else { return nil }
+        self.values.read(document, self.ruleSet.tree)
+        self.dataValues.read(document, self.ruleSet.dataTree)
+        let rules = self.compiled.rules
+        for index in rules.indices where self.holds(index, rules[index], document, document, nil) { return true }
+        return false
     }
 
-    private func hasMatch(_ document: JSON) -> Bool {
-        self.read(document, data: document)
-        // `otherwise` rules are asked last, and only about what no other rule took.
-        for rule in self.ruleSet.compiled where !rule.otherwise && self.holds(rule, document, document, nil) {
-            return true
-        }
-        return self.ruleSet.compiled.contains { $0.otherwise && self.holds($0, document, document, nil) }
-    }
-
-    private func matches(_ document: JSON, data: JSON, envelope: Envelope?) -> [Int] {
-        self.read(document, data: data)
+    private func matches(_ document: JSON, _ data: JSON, _ event: Event, otherwise: Bool) -> [Int] {
         var matched: [Int] = []
-        let compiled = self.ruleSet.compiled
-        for (index, rule) in compiled.enumerated() where !rule.otherwise && self.holds(rule, document, data, envelope) {
-            matched.append(index)
-            if rule.stop { break }
-        }
-        guard matched.isEmpty else { return matched }
-        for (index, rule) in compiled.enumerated() where rule.otherwise && self.holds(rule, document, data, envelope) {
+        let rules = self.compiled.rules
+        for index in rules.indices {
+            let rule = rules[index]
+            guard rule.otherwise == otherwise, self.holds(index, rule, document, data, event) else { continue }
             matched.append(index)
             if rule.stop { break }
         }
         return matched
     }
 
-    private func read(_ document: JSON, data: JSON) {
-        self.values.read(document, self.ruleSet.tree)
-        self.dataValues.read(data, self.ruleSet.dataTree)
-    }
-
-    private func holds(_ rule: CompiledRule, _ document: JSON, _ data: JSON, _ envelope: Envelope?) -> Bool {
-        for test in rule.tests {
+    private func holds(
+        _ index: Int,
+        _ rule: CompiledRules.Rule,
+        _ document: JSON,
+        _ data: JSON,
+        _ event: Event?
+    ) -> Bool {
+        for number in rule.tests {
+            let test = self.compiled.tests[number]
             let leaf: JSONLeaf?
-            switch test.slot {
+            switch test.source {
             case .document(let slot): leaf = self.values[slot]
             case .data(let slot): leaf = self.dataValues[slot]
-            case .envelope(let name):
-                guard envelope?.accepts(test.matchers, name) ?? test.matchers.contains(.exists(false)) else {
-                    return false
-                }
+            case .envelope:
+                guard self.envelopeHolds(number, test, event) else { return false }
                 continue
             }
             // An array on the way: only the walk knows which elements belong together.
-            guard let leaf else { return self.walk(rule, document, data, envelope) }
-            guard test.matchers.contains(where: { $0.accepts(leaf) }) else { return false }
+            guard let leaf else { return self.walk(index, rule, document, data, event) }
+            guard self.compiled.accepts(test, leaf) else { return false }
         }
         return true
     }
 
-    private func walk(_ rule: CompiledRule, _ document: JSON, _ data: JSON, _ envelope: Envelope?) -> Bool {
-        guard rule.pattern.matches(document), rule.dataPattern.matches(data) else { return false }
-        return rule.tests.allSatisfy { test in
-            guard case .envelope(let name) = test.slot else { return true }
-            return envelope?.accepts(test.matchers, name) ?? test.matchers.contains(.exists(false))
+    private func walk(_ index: Int, _ rule: CompiledRules.Rule, _ document: JSON, _ data: JSON, _ event: Event?) -> Bool
+    {
+        let walk = self.ruleSet.walks[index]
+        guard walk.document.matches(document), walk.data.matches(data) else { return false }
+        return rule.tests.allSatisfy { number in
+            let test = self.compiled.tests[number]
+            guard case .envelope = test.source else { return true }
+            return self.envelopeHolds(number, test, event)
         }
     }
-}
 
-private struct CompiledRule: Sendable {
-    let otherwise: Bool
-    let stop: Bool
-    let tests: [CompiledTest]
-    /// What the walk needs, without Bellhop's own names.
-    let pattern: Pattern
-    let dataPattern: Pattern
-}
-
-private struct CompiledTest: Sendable {
-    enum Slot: Sendable { case document(Int), data(Int), envelope(String) }
-    let slot: Slot
-    let matchers: [Matcher]
+    /// What Bellhop knows of an event beside its JSON; in a pipe nothing.
+    private func envelopeHolds(_ number: Int, _ test: CompiledRules.Test, _ event: Event?) -> Bool {
+        guard let name = self.ruleSet.envelopeNames[number], var text = event?.envelope(name) else {
+            return test.acceptsAbsence
+        }
+        return text.withUTF8 { self.compiled.accepts(test, JSONLeaf(borrowing: UnsafeRawBufferPointer($0))) }
+    }
 }
 
 /// Where a path of a pattern or a message leads: `event` is Bellhop's own name, everything else the event's.
@@ -180,21 +175,6 @@ enum FieldSource {
             }
         }
         return .everything
-    }
-}
-
-/// What Bellhop knows of an event beside its JSON.
-private struct Envelope {
-    let event: Event
-
-    init(_ event: Event) { self.event = event }
-
-    func accepts(_ matchers: [Matcher], _ name: String) -> Bool {
-        guard var text = self.event.envelope(name) else { return matchers.contains { $0.accepts(nil) } }
-        return text.withUTF8 { utf8 in
-            let leaf = JSONLeaf(borrowing: UnsafeRawBufferPointer(utf8))
-            return matchers.contains { $0.accepts(leaf) }
-        }
     }
 }
 

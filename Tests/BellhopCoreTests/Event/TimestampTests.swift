@@ -1,4 +1,5 @@
 import BellhopCore
+import BellhopSimulator
 import Testing
 
 @Suite struct TimestampTests {
@@ -33,7 +34,7 @@ import Testing
     }
 
     @Test func `what is written is read back, over five centuries`() {
-        var random = SplitMix(state: 42)
+        var random = SeededGenerator(seed: 42)
         for _ in 0..<2000 {
             let time = Timestamp(nanoseconds: Int64(bitPattern: random.next()) / 1_000_000_000 * 1_000_000_007 / 2)
             #expect(Timestamp(time.formatted(.nanoseconds)) == time)
@@ -46,17 +47,5 @@ import Testing
         #expect(Timestamp(seconds: -1).seconds == -1)
         #expect(Timestamp(nanoseconds: -1).flooredToSecond == Timestamp(seconds: -1))
         #expect(Timestamp(seconds: 10) - Timestamp(seconds: 4) == .seconds(6))
-    }
-}
-
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = self.state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import BellhopCore
+import BellhopSimulator
 import BellhopTesting
 import Testing
 
@@ -116,7 +117,7 @@ import Testing
     }
 
     @Test func `random patterns and documents: the compiled rules agree with the walk, and nothing crashes`() throws {
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         let names = ["a", "b", "c"]
         func document(_ depth: Int) -> String {
             switch Int.random(in: 0..<(depth > 3 ? 5 : 9), using: &random) {

@@ -1,0 +1,203 @@
+import Bellhop
+import BellhopCore
+import BellhopSimulator
+import BellhopTesting
+import Foundation
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct SinkTests {
+    private let folder: TemporaryFolder
+
+    init() throws { self.folder = try TemporaryFolder() }
+
+    private func deliveries(_ ids: ClosedRange<Int>, json: ((Int) -> String)? = nil) -> [Delivery] {
+        ids.map { id in
+            let event = Event.stub(id: "e\(id)", json: json?(id) ?? "{\"n\":\(id)}")
+            return Delivery(id: Int64(id), event: event, rule: Rule(name: "r", sinks: ["s"]), sink: "s", attempt: 1)
+        }
+    }
+
+    private func file(_ options: String) -> FileSink {
+        FileSink(name: "s", options: .stub(options), context: .stub(folder: self.folder.path))
+    }
+
+    private func post<SinkType: Sink>(
+        _ type: SinkType.Type,
+        _ answer: SimulatedAnswer,
+        timeout: String = "5s"
+    ) async throws -> Verdict {
+        let server = try await SimulatedServer { _ in answer }
+        let options = OptionReader.stub("{\"url\":\"\(server.url)/secret\",\"timeout\":\"\(timeout)\"}")
+        let verdict = await type.init(name: "s", options: options, context: .stub()).deliver(self.deliveries(1...1))[0]
+        await server.close()
+        return verdict
+    }
+
+    // MARK: - file
+
+    @Test func `a file gets whole lines, one for each event`() async {
+        let sink = self.file(#"{"path":"a.ndjson"}"#)
+        let verdicts = await sink.deliver(self.deliveries(1...3) { "{\n  \"n\": \($0)\r\n}" })
+        #expect(verdicts == Array(repeating: .success("written"), count: 3))
+        #expect(self.folder.lines("a.ndjson") == (1...3).map { "{   \"n\": \($0)  }" })
+    }
+
+    @Test func `a file is opened again when logrotate has moved it, and on request`() async throws {
+        let sink = self.file(#"{"path":"a.ndjson","fsync":"never"}"#)
+        _ = await sink.deliver(self.deliveries(1...1))
+        rename("\(self.folder.path)/a.ndjson", "\(self.folder.path)/a.ndjson.1")
+        _ = await sink.deliver(self.deliveries(2...2))
+        await sink.reopen()
+        _ = await sink.deliver(self.deliveries(3...3))
+        #expect(self.folder.lines("a.ndjson.1") == ["{\"n\":1}"])
+        #expect(self.folder.lines("a.ndjson") == ["{\"n\":2}", "{\"n\":3}"])
+    }
+
+    @Test func `a file rotates by size and keeps so many`() async {
+        let sink = self.file(#"{"path":"a.ndjson","rotate":{"size":"1KB","keep":2}}"#)
+        for id in 1...5 {
+            _ = await sink.deliver(
+                self.deliveries(id...id) { "{\"n\":\($0),\"pad\":\"\(String(repeating: "x", count: 600))\"}" }
+            )
+        }
+        for (name, id) in [("a.ndjson", 5), ("a.ndjson.1", 4), ("a.ndjson.2", 3)] {
+            #expect(self.folder.lines(name).count == 1 && self.folder.read(name).contains("\"n\":\(id),"))
+        }
+        #expect(!FileManager.default.fileExists(atPath: "\(self.folder.path)/a.ndjson.3"))
+    }
+
+    @Test func `half a line that a crash left is removed, and a whole one that lacks its end gets it`() async throws {
+        try self.folder.write("a.ndjson", "{\"n\":0}\n{\"n\":1,\"pa")
+        _ = await self.file(#"{"path":"a.ndjson"}"#).deliver(self.deliveries(1...1))
+        #expect(self.folder.lines("a.ndjson") == ["{\"n\":0}", "{\"n\":1}"])
+        try self.folder.write("b.ndjson", "somebody's note")
+        _ = await self.file(#"{"path":"b.ndjson"}"#).deliver(self.deliveries(1...1))
+        #expect(self.folder.lines("b.ndjson") == ["somebody's note", "{\"n\":1}"])
+    }
+
+    @Test func `a disk that is full, a folder that is missing and a FIFO without reader are passing`() async {
+        mkfifo("\(self.folder.path)/fifo", 0o600)
+        for path in ["/dev/full", "missing/a.ndjson", "fifo", "."] {
+            let verdicts = await self.file("{\"path\":\"\(path)\"}").deliver(self.deliveries(1...2))
+            for verdict in verdicts {
+                guard case .failure(.transient(let reason, _)) = verdict else {
+                    Issue.record("\(path): \(verdict)")
+                    return
+                }
+                #expect(reason.contains(path == "." ? self.folder.path : path))
+            }
+        }
+    }
+
+    // MARK: - HTTP
+
+    @Test(arguments: [200, 201, 202, 204]) func `2xx is delivered`(status: Int) async throws {
+        #expect(try await self.post(WebhookSink.self, SimulatedAnswer(status: status)) == .success("HTTP \(status)"))
+    }
+
+    @Test(arguments: [408, 425, 429, 500, 502, 503, 504, 520, 529, 507, 599]) func `these are tried again`(
+        status: Int
+    ) async throws {
+        let verdict = try await self.post(
+            WebhookSink.self,
+            SimulatedAnswer(status: status, headers: [("retry-after", "7")])
+        )
+        guard case .failure(.transient(let reason, let after)) = verdict else {
+            Issue.record("\(verdict)")
+            return
+        }
+        #expect(reason.contains("\(status)"))
+        if [429, 503].contains(status) { #expect(after == .seconds(7)) }
+    }
+
+    @Test(arguments: [300, 301, 302, 304, 400, 401, 403, 404, 405, 410, 413, 422, 451, 501, 505]) func `these are not`(
+        status: Int
+    ) async throws {
+        let verdict = try await self.post(
+            WebhookSink.self,
+            SimulatedAnswer(status: status, headers: [("location", "http://127.0.0.1:1")])
+        )
+        guard case .failure(.permanent) = verdict else {
+            Issue.record("\(verdict)")
+            return
+        }
+    }
+
+    @Test(arguments: [SimulatedAnswer.Fault.reset, .cutShort, .silence])
+    func `an answer that does not come whole is tried again`(fault: SimulatedAnswer.Fault) async throws {
+        let verdict = try await self.post(
+            WebhookSink.self,
+            SimulatedAnswer(body: "0123456789", fault: fault),
+            timeout: "300ms"
+        )
+        guard case .failure(.transient) = verdict else {
+            Issue.record("\(verdict)")
+            return
+        }
+    }
+
+    @Test func `Slack must say ok`() async throws {
+        #expect(try await self.post(SlackSink.self, SimulatedAnswer(body: "ok")) == .success("HTTP 200 ok"))
+        let verdict = try await self.post(SlackSink.self, SimulatedAnswer(body: "no_service"))
+        guard case .failure(.permanent(let reason)) = verdict else {
+            Issue.record("\(verdict)")
+            return
+        }
+        #expect(reason.contains("no_service"))
+    }
+
+    @Test func `an answer that repeats the URL does not tell it`() async throws {
+        let verdict = try await self.post(
+            WebhookSink.self,
+            SimulatedAnswer(status: 404, body: "<p>/secret not found\u{1B}[31m</p>\nmore")
+        )
+        guard case .failure(.permanent(let reason)) = verdict else {
+            Issue.record("\(verdict)")
+            return
+        }
+        #expect(
+            !reason.contains("/secret") && reason.contains("not found") && !reason.contains("\u{1B}")
+                && !reason.contains("more")
+        )
+    }
+
+    @Test func `a delivery has one identity over its attempts, and every delivery its own`() async throws {
+        let receiver = ReceiverSimulator()
+        let server = try await SimulatedServer { receiver.answer($0) }
+        let options = "{\"url\":\"\(server.url)/x\",\"headers\":{\"Authorization\":\"Bearer t\"}}"
+        let sink = WebhookSink(name: "s", options: .stub(options), context: .stub())
+        _ = await sink.deliver(self.deliveries(1...2))
+        _ = await WebhookSink(name: "s", options: .stub(options), context: .stub()).deliver(self.deliveries(1...1))
+        #expect(receiver.ids.values.sorted() == [1, 2])
+        #expect(receiver.receipts.map(\.body) == ["{\"n\":1}", "{\"n\":2}", "{\"n\":1}"])
+        await server.close()
+    }
+
+    // MARK: - every kind
+
+    @Test(arguments: Sinks.all.map { $0.kind }) func `the reference names every option and is without fault`(
+        kind: String
+    ) throws {
+        let type = try #require(Sinks.all.first { $0.kind == kind })
+        try ReferenceCheck.run(type) { reader in _ = type.init(name: "s", options: reader, context: .stub()) }
+    }
+}
+
+/// Reads a component's reference as its options.
+enum ReferenceCheck {
+    static func run(_ type: any Component.Type, _ make: (OptionReader) -> Void) throws {
+        let diagnostics = Diagnostics()
+        let environment = [
+            "SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/x", "RELAY_SUBSCRIBER_ID": "1", "RELAY_API_KEY": "k",
+        ]
+        let setting = try #require(ConfigurationReader(environment: environment).setting(type.reference))
+        let options = OptionReader(setting, owner: type.kind, diagnostics: diagnostics)
+        _ = options.optional("kind")
+        make(options)
+        options.finish()
+        #expect(diagnostics.all.map(\.message) == [])
+        let written = Set((setting.members ?? []).map(\.key))
+        #expect(Set(options.knownKeys).subtracting(written) == [])
+        #expect(options.string("kind") == type.kind)
+    }
+}
