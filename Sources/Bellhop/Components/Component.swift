@@ -47,8 +47,9 @@ package struct ComponentContext: Sendable {
     }
 
     package func path(_ text: String) -> String {
-        if text.hasPrefix("/") || self.folder == "." { return text }
-        return "\(self.folder)/\(text.hasPrefix("./") ? String(text.dropFirst(2)) : text)"
+        if text.hasPrefix("/") { return text }
+        let plain = text.hasPrefix("./") ? String(text.dropFirst(2)) : text
+        return self.folder == "." ? plain : "\(self.folder)/\(plain)"
     }
 }
 

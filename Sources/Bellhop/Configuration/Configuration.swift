@@ -43,8 +43,8 @@ package struct ConfigurationReader {
             self.diagnostics.error("'\(key)' is not in this version of Bellhop yet; leave it out", at: setting.place)
         }
         options.finish()
-        self.warnOfUnused(sinks, rules, options)
         guard !self.diagnostics.hasErrors else { return nil }
+        self.warnOfUnused(rules, options)
         return Configuration(
             file: file,
             dataFolder: dataFolder,
@@ -171,7 +171,7 @@ package struct ConfigurationReader {
         return elements
     }
 
-    private func warnOfUnused(_ sinks: [any Sink], _ rules: [Rule], _ options: OptionReader) {
+    private func warnOfUnused(_ rules: [Rule], _ options: OptionReader) {
         let used = Set(rules.flatMap(\.sinks))
         for member in options.setting.members?.first(where: { $0.key == "sinks" })?.setting.members ?? []
         where !used.contains(member.key) {

@@ -79,7 +79,7 @@ struct YAMLReader {
             return Setting(.string(text), at: place, isExpanded: isExpanded)
         } catch {
             self.diagnostics.error("\(error)", at: place)
-            return Setting(.string(""), at: place, isExpanded: true)
+            return Setting(.mistaken, at: place)
         }
     }
 

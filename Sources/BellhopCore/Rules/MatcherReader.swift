@@ -25,6 +25,7 @@ struct MatcherReader {
 
     private func matcher(_ setting: Setting) -> Matcher? {
         if let scalar = self.scalar(setting) { return scalar }
+        if setting.isMistaken { return nil }
         guard let members = setting.members else {
             return self.refuse("a list inside a list of values; write the values in one list", setting.place)
         }
@@ -64,7 +65,7 @@ struct MatcherReader {
         case .bool(let bool): .bool(bool)
         case .number(let number, _): .number(number)
         case .string(let text): .string(.init(text))
-        case .list, .map: nil
+        case .list, .map, .mistaken: nil
         }
     }
 
@@ -84,7 +85,7 @@ struct MatcherReader {
             if foldable, let member = members.first, members.count == 1, member.key == "equals-ignore-case" {
                 return self.text(member.setting, member.key, foldable: false).map { .init($0.text, ignoresCase: true) }
             }
-        case .null, .bool, .number, .list: break
+        case .null, .bool, .number, .list, .mistaken: break
         }
         self.diagnostics.error(
             "'\(name)' takes a text, not \(setting.shown)\(self.quoteHint(setting))",

@@ -23,11 +23,14 @@ package final class OptionReader {
     package func optional(_ key: String) -> Setting? {
         self.asked.append(key)
         let found = self.setting.members?.first { $0.key == key }?.setting
-        return found.flatMap { $0.isNull ? nil : $0 }
+        return found.flatMap { $0.isNull || $0.isMistaken ? nil : $0 }
     }
 
     package func required(_ key: String, _ what: String) -> Setting? {
         if let found = self.optional(key) { return found }
+        guard self.setting.members?.contains(where: { $0.key == key && $0.setting.isMistaken }) != true else {
+            return nil
+        }
         self.diagnostics.error("\(self.owner) needs '\(key)': \(what)", at: self.setting.place)
         return nil
     }

@@ -27,6 +27,8 @@ package struct Setting: Sendable {
         case string(String)
         case list([Setting])
         case map([Member])
+        /// What was written had a mistake that has been told; nothing more is to be said of it.
+        case mistaken
     }
 
     package struct Member: Sendable {
@@ -68,7 +70,7 @@ package struct Setting: Sendable {
         switch self.value {
         case .string(let text), .number(_, let text): text
         case .bool(let bool): bool ? "true" : "false"
-        case .null, .list, .map: nil
+        case .null, .list, .map, .mistaken: nil
         }
     }
 
@@ -76,10 +78,14 @@ package struct Setting: Sendable {
         if case .null = self.value { true } else { false }
     }
 
+    package var isMistaken: Bool {
+        if case .mistaken = self.value { true } else { false }
+    }
+
     /// The value as a message may show it.
     package var shown: String {
         switch self.value {
-        case .null: "nothing"
+        case .null, .mistaken: "nothing"
         case .list: "a list"
         case .map: "a mapping"
         case .bool, .number, .string:

@@ -24,7 +24,7 @@ package struct RelayProSource: Source {
     private let url: HTTPURL
     private let baseURL: String
     private let subscriber: String
-    private let authorization: String
+    private let authorization: HTTPHeader
     private let pollInterval: Duration
     private let timeout: Duration
     private let settings: RelayWalk.Settings
@@ -43,7 +43,7 @@ package struct RelayProSource: Source {
         )
         let key = options.requiredSecret("api_key", "Relay issues it on request")
         let scheme = options.string("auth_scheme", default: "RelayApiKey")
-        self.authorization = "\(scheme) \(key.reveal())"
+        self.authorization = HTTPHeader("Authorization", "\(scheme) \(key.reveal())")
         self.baseURL = options.string("base_url", default: "https://api.relaypro.com")
         self.pollInterval = options.duration(
             "poll_interval",
@@ -66,7 +66,7 @@ package struct RelayProSource: Source {
             options.diagnostics.error("'base_url': \(error) (\(options.owner))", at: options.place(of: "base_url"))
             self.url = HTTPURL.unknown
         }
-        if let problem = HTTPHeader.problem(name: "Authorization", value: self.authorization) {
+        if let problem = HTTPHeader.problem(name: "Authorization", value: self.authorization.value.reveal()) {
             options.diagnostics.error("'api_key': \(problem) (\(options.owner))", at: options.place(of: "api_key"))
         }
     }
@@ -200,7 +200,7 @@ package struct RelayProSource: Source {
             method: .get,
             url: Secret("\(base)\(path)?oldest=\(request.oldest.percentEncoded)&limit=\(request.limit)"),
             headers: [
-                HTTPHeader("Authorization", self.authorization),
+                self.authorization,
                 HTTPHeader("Accept", "application/json"),
                 HTTPHeader("Content-Type", "application/json"),
             ],
