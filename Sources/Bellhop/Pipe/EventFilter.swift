@@ -3,7 +3,7 @@ import Foundation
 
 /// A Unix filter: lines of JSON in, those that at least one rule matches out, unchanged and in order. No spool.
 ///
-/// Blocks of a quarter of a megabyte are filtered beside each other, and written in the order they were read.
+/// Blocks of half a megabyte are filtered beside each other, and written in the order they were read.
 package struct EventFilter: Sendable {
     /// What became of the input.
     package struct Summary: Sendable {
@@ -149,9 +149,9 @@ package enum FilterError: Error, CustomStringConvertible {
     }
 }
 
-/// Reads blocks of whole lines: as much as is there, up to a quarter of a megabyte.
+/// Reads blocks of whole lines: as much as is there, up to half a megabyte.
 private actor BlockReader {
-    private static let size = 256 * 1024
+    private static let size = 512 * 1024
     private static let lineLimit = 64 << 20
 
     private let executor = BlockingExecutor(label: "bellhop-read")

@@ -4,7 +4,7 @@ import ServiceLifecycle
 
 /// Sources, intake, spool and dispatchers, joined. Where the context says `once`, it ends when the sources are caught up
 /// and everything is settled; otherwise at shutdown: sources stop, the intake finishes, attempts under way end, sinks close.
-package struct Pipeline: Service {
+package struct Pipeline: Service, CustomStringConvertible {
     /// How long attempts under way may take after a shutdown began; then they are cut off and count as not made.
     package static let grace: Duration = .seconds(10)
 
@@ -38,6 +38,9 @@ package struct Pipeline: Service {
         self.settler = settler
         self.shutdown = context.shutdown
     }
+
+    /// A service group prints its services; without this it would reflect on all that is inside.
+    package let description = "pipeline"
 
     private enum Stage { case sources, intake, dispatcher, settler, upkeep, shutdown, graceOver }
 

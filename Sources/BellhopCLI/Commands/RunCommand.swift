@@ -163,9 +163,7 @@ struct RunCommand: AsyncParsableCommand {
         for (name, source) in counts.sources.sorted(by: { $0.key < $1.key }) {
             if let problem = source.problem { parts.append("source \(name) not read to its end: \(problem)") }
         }
-        return
-            "done after \(took < .seconds(60) ? "\(took.milliseconds / 100 * 100 / 1000).\(took.milliseconds / 100 % 10)s" : Quantity.approximate(took)): "
-            + parts.joined(separator: ", ")
+        return "done after \(Quantity.approximate(took)): " + parts.joined(separator: ", ")
     }
 }
 

@@ -25,10 +25,13 @@ package enum Quantity {
         return milliseconds == 0 ? "0s" : "\(milliseconds)ms"
     }
 
-    /// About how long, for people: `3s`, `4m 10s`, `2h 5m`, `3d 4h`.
+    /// About how long, for people: `80ms`, `3.2s`, `42s`, `4m 10s`, `2h 5m`, `3d 4h`.
     package static func approximate(_ duration: Duration) -> String {
         let seconds = Int64(max(0, duration.inSeconds))
         switch seconds {
+        case ..<10:
+            let tenths = max(0, duration.milliseconds) / 100
+            return tenths == 0 ? "\(max(0, duration.milliseconds))ms" : "\(tenths / 10).\(tenths % 10)s"
         case ..<60: return "\(seconds)s"
         case ..<3600: return "\(seconds / 60)m \(seconds % 60)s"
         case ..<86_400: return "\(seconds / 3600)h \(seconds / 60 % 60)m"
