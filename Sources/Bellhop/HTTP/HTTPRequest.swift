@@ -141,6 +141,11 @@ package struct HTTPURLProblem: Error, CustomStringConvertible {
 }
 
 extension HTTPURL {
+    /// By its text alone: good enough for a warning, not for a decision.
+    var isLoopback: Bool {
+        ["127.0.0.1", "localhost", "[::1]"].contains { self.host == $0 || self.host.hasPrefix("\($0):") }
+    }
+
     /// Stands where a URL was refused, until its error is told.
     static let unknown = HTTPURL(scheme: "https", host: "?")
 

@@ -109,15 +109,18 @@ struct DeliveryWindow {
         }
     }
 
-    /// Drops what is not under way, to be read from the spool again.
-    mutating func forgetWaiting() {
-        for (key, lane) in self.lanes {
-            for delivery in lane.waiting { self.keys[delivery.id] = nil }
-            self.lanes[key]?.waiting.removeAll()
-            if lane.inFlight.isEmpty { self.lanes[key] = nil }
-        }
+    /// Drops what waits, to be read from the spool again; but not what is under way, nor `kept`, whose last outcome the
+    /// spool does not know yet.
+    mutating func forgetWaiting(but kept: Set<Delivery.ID>, now: Timestamp) {
         self.ready.removeAll()
         self.later = []
+        for key in Array(self.lanes.keys) {
+            let forgotten = self.lanes[key]?.waiting.filter { !kept.contains($0.id) } ?? []
+            for delivery in forgotten { self.keys[delivery.id] = nil }
+            self.lanes[key]?.waiting.removeAll { !kept.contains($0.id) }
+            if let lane = self.lanes[key], lane.waiting.isEmpty, lane.inFlight.isEmpty { self.lanes[key] = nil }
+            self.schedule(key, now: now)
+        }
     }
 
     private mutating func schedule(_ key: Key, now: Timestamp) {

@@ -5,9 +5,9 @@ import Synchronization
 /// Hands one sink its deliveries: in order, as many at once as it wants, again after failures, and from the spool when
 /// there are more than memory should hold. What becomes of another sink is none of its business.
 final class Dispatcher: Sendable {
-    private enum Phase { case running, finishing, stopped }
+    enum Phase { case running, finishing, stopped }
 
-    private struct State {
+    struct State {
         var window: DeliveryWindow
         /// Everything pending up to here is in the window; what comes behind it is in the spool.
         var cursor: Delivery.ID = 0
@@ -17,25 +17,30 @@ final class Dispatcher: Sendable {
         var phase = Phase.running
         var inFlight = 0
         var idle: [CheckedContinuation<Void, Never>] = []
+        /// Of the events in the window.
         var bytes = 0
+        /// Deliveries whose last outcome the spool does not know yet: what it says of them is out of date.
+        var unsettled: Set<Delivery.ID> = []
+        /// Those that were recorded while a read was under way, which may not have seen it.
+        var settledDuringRead: Set<Delivery.ID> = []
     }
 
     /// Event bytes that may wait in memory; beyond, deliveries are read from the spool when their turn comes.
-    private static let byteLimit = 4 * 1024 * 1024
-    private static let readLimit = 512
+    static let byteLimit = 4 * 1024 * 1024
+    static let readLimit = 512
 
     let sink: any Sink
     private let policy: DispatchPolicy
     private let rules: RuleSet
-    private let spool: any Spool
+    let spool: any Spool
     private let settler: Settler
-    private let clock: any WallClock
+    let clock: any WallClock
     private let tally: Tally
     private let logger: Logger
     private let failures: FailureLog
-    private let state: Mutex<State>
-    private let feeder = Doorbell()
-    private let alarm = Doorbell()
+    let state: Mutex<State>
+    let feeder = Doorbell()
+    let alarm = Doorbell()
 
     init(sink: any Sink, rules: RuleSet, spool: any Spool, settler: Settler, context: ComponentContext) {
         self.sink = sink
@@ -86,7 +91,7 @@ final class Dispatcher: Sendable {
     /// Reads everything again: somebody else has changed the spool.
     func reload() {
         self.state.withLock { state in
-            state.window.forgetWaiting()
+            state.window.forgetWaiting(but: state.unsettled, now: self.clock.now())
             state.bytes = 0
             state.cursor = 0
             state.isBehind = true
@@ -137,8 +142,8 @@ final class Dispatcher: Sendable {
                 try? await self.clock.sleep(for: .seconds(1))
             }
             self.tally.settled(sink: self.sink.name, outcomes.map(\.outcome))
-            await self.settler.submit(settlements)
             self.giveBack(claimed, outcomes)
+            await self.settler.submit(settlements) { self.recorded($0) }
         }
     }
 
@@ -193,6 +198,7 @@ final class Dispatcher: Sendable {
         let now = self.clock.now()
         let awake = self.state.withLock { state in
             state.inFlight -= claimed.count
+            for (id, outcome) in outcomes where outcome != .released { state.unsettled.insert(id) }
             state.window.settle(outcomes, now: now)
             if state.window.nextDue != nil { self.alarm.ring() }
             return self.awaken(&state)
@@ -201,112 +207,12 @@ final class Dispatcher: Sendable {
         self.endIfDone()
     }
 
-    // MARK: - Waking
-
-    private func take(_ deliveries: [PendingDelivery], into state: inout State, now: Timestamp) {
-        for delivery in deliveries where !state.window.contains(delivery.id) {
-            state.bytes += delivery.event?.data.count ?? 0
-            state.window.append(delivery, now: now)
-        }
-        state.cursor = max(state.cursor, deliveries.last?.id ?? 0)
-        if state.window.nextDue != nil { self.alarm.ring() }
-    }
-
-    /// As many idle workers as there are lanes ready.
-    private func awaken(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
-        let count = min(state.window.readyLanes, state.idle.count)
-        let awake = state.idle.suffix(count)
-        state.idle.removeLast(count)
-        return Array(awake)
-    }
-
-    private func isDone(_ state: State) -> Bool {
-        switch state.phase {
-        case .running: false
-        case .stopped: state.inFlight == 0
-        case .finishing: state.window.isEmpty && !state.isBehind && !state.isReading && state.inFlight == 0
-        }
-    }
-
-    private func endIfDone() {
-        let idle: [CheckedContinuation<Void, Never>] = self.state.withLock { state in
-            guard state.phase == .stopped || self.isDone(state) else { return [] }
-            if self.isDone(state) {
-                self.feeder.close()
-                self.alarm.close()
-            }
-            defer { state.idle = [] }
-            return state.idle
-        }
-        for continuation in idle { continuation.resume() }
-    }
-
-    /// Waits for the next retry in short steps, and only while there is one: a retry that comes in meanwhile is seen at
-    /// most a step late.
-    private func wakeWhenDue() async {
-        for await _ in self.alarm.rings {
-            while let due = self.state.withLock({ $0.phase == .stopped ? nil : $0.window.nextDue }) {
-                let wait = due - self.clock.now()
-                if wait > .zero {
-                    guard (try? await self.clock.sleep(for: min(wait, .milliseconds(100)))) != nil else { return }
-                    continue
-                }
-                let idle = self.state.withLock { state in state.idle.popLast() }
-                // Nobody idle: whoever is done first looks for what is due.
-                guard let idle else {
-                    guard (try? await self.clock.sleep(for: .milliseconds(20))) != nil else { return }
-                    continue
-                }
-                idle.resume()
-                await Task.yield()
-            }
-        }
-    }
-
-    /// Fills the window from the spool.
-    private func feed() async {
-        for await _ in self.feeder.rings {
-            while let (cursor, limit) = self.startReading() {
-                let read = try? await self.spool.pending(
-                    sink: self.sink.name,
-                    after: cursor,
-                    limit: limit,
-                    byteLimit: Dispatcher.byteLimit / 4
-                )
-                self.endReading(from: cursor, read)
-                if read == nil { try? await self.clock.sleep(for: .seconds(1)) }
-            }
-            self.endIfDone()
-        }
-    }
-
-    private func startReading() -> (cursor: Delivery.ID, limit: Int)? {
+    private func recorded(_ settlements: [Settlement]) {
         self.state.withLock { state in
-            let room = min(state.window.room, Dispatcher.readLimit)
-            guard state.phase != .stopped, state.isBehind, room > 0, state.window.readyLanes < Dispatcher.readLimit,
-                state.bytes < Dispatcher.byteLimit
-            else { return nil }
-            state.isReading = true
-            state.isBehind = false
-            return (state.cursor, room)
-        }
-    }
-
-    private func endReading(from cursor: Delivery.ID, _ read: [PendingDelivery]?) {
-        let now = self.clock.now()
-        let awake = self.state.withLock { state in
-            state.isReading = false
-            guard let read else {
-                state.isBehind = true
-                return [CheckedContinuation<Void, Never>]()
+            for settlement in settlements {
+                state.unsettled.remove(settlement.id)
+                if state.isReading { state.settledDuringRead.insert(settlement.id) }
             }
-            // Somebody asked for everything again while this was read.
-            if state.cursor < cursor { return [] }
-            self.take(read, into: &state, now: now)
-            // An empty read is the end, unless more was committed meanwhile (then `offer` has set the flag again).
-            if !read.isEmpty { state.isBehind = true }
-            return self.awaken(&state)
         }
-        for continuation in awake { continuation.resume() }
     }
 }

@@ -10,8 +10,15 @@ final class Settler: Sendable {
     /// Deliveries stop while this many outcomes wait for the disk.
     static let limit = 4000
 
+    /// Outcomes that came together, and who wants to know when they are on disk.
+    private struct Group {
+        let settlements: [Settlement]
+        let committed: @Sendable ([Settlement]) -> Void
+    }
+
     private struct State {
-        var waiting: [Settlement] = []
+        var waiting: [Group] = []
+        var count = 0
         var held: [CheckedContinuation<Void, Never>] = []
         var isClosed = false
     }
@@ -29,16 +36,18 @@ final class Settler: Sendable {
     }
 
     /// Takes outcomes to record; returns at once, unless the disk is far behind.
-    func submit(_ settlements: [Settlement]) async {
+    /// - `committed`: called once they are on disk.
+    func submit(_ settlements: [Settlement], committed: @escaping @Sendable ([Settlement]) -> Void) async {
         let isFull = self.state.withLock { state in
-            state.waiting += settlements
-            return state.waiting.count >= Settler.limit && !state.isClosed
+            state.waiting.append(Group(settlements: settlements, committed: committed))
+            state.count += settlements.count
+            return state.count >= Settler.limit && !state.isClosed
         }
         self.bell.ring()
         guard isFull else { return }
         await withCheckedContinuation { continuation in
             let mayGo = self.state.withLock { state in
-                guard state.waiting.count >= Settler.limit, !state.isClosed else { return true }
+                guard state.count >= Settler.limit, !state.isClosed else { return true }
                 state.held.append(continuation)
                 return false
             }
@@ -49,7 +58,7 @@ final class Settler: Sendable {
     /// Records until ``close()``; what came in last is left to ``flush()``.
     func run() async {
         for await _ in self.bell.rings {
-            let isClosed = self.state.withLock { $0.isClosed || $0.waiting.count >= Settler.limit / 4 }
+            let isClosed = self.state.withLock { $0.isClosed || $0.count >= Settler.limit / 4 }
             if !isClosed { try? await self.clock.sleep(for: Settler.delay) }
             await self.flush()
         }
@@ -66,19 +75,24 @@ final class Settler: Sendable {
     func flush() async {
         var failures = 0
         while true {
-            let group = self.state.withLock { state in
-                defer { state.waiting.removeAll(keepingCapacity: true) }
+            let groups = self.state.withLock { state in
+                defer {
+                    state.waiting.removeAll(keepingCapacity: true)
+                    state.count = 0
+                }
                 return state.waiting
             }
-            guard !group.isEmpty else { break }
+            guard !groups.isEmpty else { break }
             do {
-                try await self.spool.settle(group, now: self.clock.now())
+                try await self.spool.settle(groups.flatMap(\.settlements), now: self.clock.now())
+                for group in groups { group.committed(group.settlements) }
                 if failures > 0 { self.logger.info("outcomes are recorded again") }
                 failures = 0
             } catch {
                 // They stay in memory and are tried again; after a crash those deliveries would be sent a second time.
                 let isClosed = self.state.withLock { state in
-                    state.waiting = group + state.waiting
+                    state.waiting = groups + state.waiting
+                    state.count += groups.reduce(0) { $0 + $1.settlements.count }
                     return state.isClosed
                 }
                 failures += 1

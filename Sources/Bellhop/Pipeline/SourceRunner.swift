@@ -12,6 +12,7 @@ struct SourceRunner: Sendable {
     func run() async {
         var failures = 0
         while !Task.isCancelled {
+            let started = self.context.clock.now()
             do {
                 try await self.source.run(from: self.spool.checkpoint(of: self.source.name), into: self.channel)
                 return
@@ -20,6 +21,8 @@ struct SourceRunner: Sendable {
             } catch ChannelError.closed {
                 return
             } catch {
+                // After a good while it is another failure, not the next one.
+                if self.context.clock.now() - started > .seconds(120) { failures = 0 }
                 failures += 1
                 self.context.tally.source(self.source.name) { $0.problem = "\(error)" }
                 if self.context.once {

@@ -11,14 +11,17 @@ struct Progress: Sendable {
     func run() async {
         let isTerminal = Terminal.errorIsTerminal
         let interval: Duration = isTerminal ? .milliseconds(200) : .seconds(5)
+        var told = ""
         for await _ in AsyncTimerSequence(interval: interval, clock: .continuous) {
             let counts = self.tally.current
             if self.isDone(counts) { break }
             let line = self.line(counts)
             if isTerminal {
                 Terminal.shared.show(line)
-            } else {
+            } else if line != told {
+                // A receiver that is down for hours is told of once.
                 Terminal.shared.print(line)
+                told = line
             }
         }
         Terminal.shared.show("")

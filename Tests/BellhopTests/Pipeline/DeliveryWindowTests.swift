@@ -76,7 +76,7 @@ import Testing
     @Test func `forgetting leaves what is under way, and lets it be read again behind it`() {
         var window = self.window(.task, [7, 7, 8])
         #expect(window.claim(now: self.now).map(\.id) == [1])
-        window.forgetWaiting()
+        window.forgetWaiting(but: [], now: self.now)
         #expect(window.count == 1 && window.contains(1) && !window.contains(2))
         window.append(self.delivery(2, lane: 7), now: self.now)
         #expect(self.claimAll(&window) == [])
@@ -84,6 +84,16 @@ import Testing
         #expect(self.claimAll(&window) == [2])
         window.settle([(2, .delivered(answer: ""))], now: self.now)
         #expect(window.isEmpty)
+    }
+
+    @Test func `forgetting keeps what the spool is behind with`() {
+        var window = self.window(.task, [7, 7, 8])
+        #expect(self.claimAll(&window) == [1, 3])
+        window.settle([(1, .retry(at: self.now + .seconds(5), reason: ""))], now: self.now)
+        window.forgetWaiting(but: [1], now: self.now)
+        #expect(window.contains(1) && !window.contains(2))
+        #expect(self.claimAll(&window) == [])
+        #expect(window.claim(now: self.now + .seconds(5)).map(\.id) == [1])
     }
 
     @Test func `whatever fails in whatever order, every task keeps its order and nothing is lost`() {

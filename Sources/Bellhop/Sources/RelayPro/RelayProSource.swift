@@ -62,6 +62,12 @@ package struct RelayProSource: Source {
         )
         do {
             self.url = try HTTPURL(self.baseURL)
+            if self.url.scheme == "http", !self.url.isLoopback {
+                options.diagnostics.warning(
+                    "the key would travel unencrypted; use https:// (\(options.owner))",
+                    at: options.place(of: "base_url")
+                )
+            }
         } catch {
             options.diagnostics.error("'base_url': \(error) (\(options.owner))", at: options.place(of: "base_url"))
             self.url = HTTPURL.unknown
