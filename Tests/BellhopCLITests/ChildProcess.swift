@@ -29,28 +29,42 @@ final class ChildProcess: Sendable {
         environment: [String: String] = [:]
     ) throws {
         let name = "process-\(UUID().uuidString)"
-        self.folder = folder
-        self.name = name
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.binary)
-        process.arguments = arguments
-        process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
-        process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }
-        for stream in ["in", "out", "err"] {
-            try folder.write("\(name).\(stream)", stream == "in" ? input ?? "" : "")
+        func path(_ stream: String) -> String { "\(folder.path)/\(name).\(stream)" }
+        for stream in ["in", "out", "err"] { try folder.write("\(name).\(stream)", stream == "in" ? input ?? "" : "") }
+
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, path("in"), O_RDONLY, 0)
+        if let output {
+            posix_spawn_file_actions_adddup2(&actions, output.fileDescriptor, 1)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 1, path("out"), O_WRONLY, 0)
         }
-        func handle(_ stream: String) -> String { "\(folder.path)/\(name).\(stream)" }
-        process.standardInput = FileHandle(forReadingAtPath: handle("in"))
-        process.standardOutput = output ?? FileHandle(forWritingAtPath: handle("out"))
-        process.standardError = FileHandle(forWritingAtPath: handle("err"))
+        posix_spawn_file_actions_addopen(&actions, 2, path("err"), O_WRONLY, 0)
+        // env(1) changes the folder: Glibc's module map leaves posix_spawn_file_actions_addchdir_np out.
+        var words = (["env", "--chdir", folder.path, Self.binary] + arguments).map { strdup($0) } + [nil]
+        var variables = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }.map { strdup("\($0)=\($1)") } + [nil]
+        defer { for word in words + variables { free(word) } }
+        var pid: pid_t = 0
+        let error = posix_spawn(&pid, "/usr/bin/env", &actions, nil, &words, &variables)
+        guard error == 0 else { throw POSIXError(POSIXErrorCode(rawValue: error) ?? .EINVAL) }
+
         let (ended, end) = AsyncStream<Int32>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        process.terminationHandler = { process in
-            end.yield(process.terminationStatus)
+        let child = pid
+        // Foundation's Process crashes now and then where many are started at once (6.3.1), so this waits by itself.
+        Thread {
+            var status: Int32 = 0
+            while waitpid(child, &status, 0) < 0, errno == EINTR {}
+            // Signalled: the signal's number is in the low bits; otherwise the exit code in the next byte.
+            end.yield(status & 0x7F == 0 ? status >> 8 & 0xFF : status & 0x7F)
             end.finish()
         }
+        .start()
+        self.folder = folder
+        self.name = name
+        self.pid = pid
         self.ended = ended
-        try process.run()
-        self.pid = process.processIdentifier
     }
 
     static func run(

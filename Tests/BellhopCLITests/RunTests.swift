@@ -185,8 +185,8 @@ import Testing
         let world = try await self.world(events: 60, receiver: receiver)
         let result = try await ChildProcess.run(["run", "--once"], in: self.folder)
         #expect(result.status == 0, "\(result.errors)")
-        // The same reason is told once, not forty times.
-        #expect(result.errors.split(separator: "\n").count { $0.contains("will be tried again") } == 1)
+        // The same reason is told once, and again only after a success in between; not forty times.
+        #expect(result.errors.split(separator: "\n").count { $0.contains("will be tried again") } <= 5)
         var last: [String: Int] = [:]
         let order = Dictionary(uniqueKeysWithValues: self.audited.enumerated().map { ($1, $0) })
         for receipt in receiver.receipts {

@@ -9,6 +9,9 @@ final class BlockingExecutor: SerialExecutor {
         self.queue = DispatchQueue(label: label)
     }
 
+    /// What runs on the queue outside of a job, like a timer, is isolated too.
+    func checkIsolated() { dispatchPrecondition(condition: .onQueue(self.queue)) }
+
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         self.queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }

@@ -1,34 +1,17 @@
 import BellhopCore
-import CCurl
-import Foundation
-import Synchronization
 
-/// Sends HTTP requests through libcurl: one thread, one multi handle, connections kept alive and shared by everybody.
-///
-/// libcurl allows only its wake-up from other threads, so requests are handed over in a queue. The queue and the
-/// transfers are bounded by the callers, each of which waits for its answer.
-// @unchecked: `multi` is used by the loop thread alone, but for the wake-up; everything else is inside the mutex.
-package final class HTTPClient: @unchecked Sendable {
-    private let multi: OpaquePointer
+/// Sends HTTP requests through libcurl; connections are kept alive and shared by everybody.
+package final class HTTPClient: Sendable {
+    private let loop: TransferLoop
     private let userAgent: String
-    private let inbox = Mutex(Inbox())
 
-    private struct Inbox {
-        var starting: [Transfer] = []
-        var cancelling: [Transfer] = []
-        var isClosing = false
-        var isStarted = false
-    }
-
-    /// - `connections`: how many idle connections are kept for reuse.
+    /// - `connections`: how many idle ones are kept for reuse.
     package init(userAgent: String, connections: Int = 256) {
-        bh_global_init()
-        guard let multi = bh_multi_create(connections) else {
-            preconditionFailure("libcurl has no memory for a multi handle")
-        }
-        self.multi = multi
+        self.loop = TransferLoop(connections: connections)
         self.userAgent = userAgent
     }
+
+    deinit { self.loop.close() }
 
     /// Sends the request and waits for the whole answer, whatever its status.
     package func send(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
@@ -38,91 +21,14 @@ package final class HTTPClient: @unchecked Sendable {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 transfer.continuation = continuation
-                if !self.hand({ $0.starting.append(transfer) }) { transfer.finish(.failure(.cancelled)) }
+                if !self.loop.start(transfer) { transfer.finish(.failure(.cancelled)) }
             }
         } onCancel: {
-            _ = self.hand { $0.cancelling.append(transfer) }
+            self.loop.cancel(transfer)
         }
         return try result.get()
     }
 
-    /// Ends the thread; requests still under way fail as cancelled.
-    package func close() {
-        _ = self.hand { $0.isClosing = true }
-    }
-
-    /// - Returns: false when the client is closed, and nobody will see the change.
-    private func hand(_ change: (inout Inbox) -> Void) -> Bool {
-        self.inbox.withLock { inbox in
-            guard !inbox.isClosing else { return false }
-            change(&inbox)
-            if inbox.isStarted {
-                // Inside the lock: the loop sees `isClosing` under it, and frees the handle only afterwards.
-                bh_multi_wakeup(self.multi)
-            } else {
-                inbox.isStarted = true
-                let thread = Thread { self.loop() }
-                thread.name = "bellhop-http"
-                thread.stackSize = 512 * 1024
-                thread.start()
-            }
-            return true
-        }
-    }
-
-    private func loop() {
-        var active: [OpaquePointer: Transfer] = [:]
-        var idle: [OpaquePointer] = []
-        defer {
-            for easy in idle { bh_easy_destroy(easy) }
-            bh_multi_destroy(self.multi)
-        }
-        while true {
-            let inbox = self.inbox.withLock { inbox in
-                defer {
-                    inbox.starting.removeAll(keepingCapacity: true)
-                    inbox.cancelling.removeAll(keepingCapacity: true)
-                }
-                return inbox
-            }
-            for transfer in inbox.starting {
-                guard !transfer.isCancelled else {
-                    transfer.finish(.failure(.cancelled))
-                    continue
-                }
-                guard let easy = idle.popLast() ?? bh_easy_create() else {
-                    transfer.finish(.failure(.noAnswer(host: transfer.host, reason: "libcurl has no memory")))
-                    continue
-                }
-                transfer.prepare(easy)
-                active[easy] = transfer
-                bh_multi_add(self.multi, easy)
-            }
-            func end(_ easy: OpaquePointer, _ result: (Transfer) -> Result<HTTPResponse, HTTPError>) {
-                guard let transfer = active.removeValue(forKey: easy) else { return }
-                let outcome = result(transfer)
-                bh_multi_remove(self.multi, easy)
-                bh_easy_reset(easy)
-                idle.append(easy)
-                transfer.finish(outcome)
-            }
-            for transfer in inbox.isClosing ? Array(active.values) : inbox.cancelling {
-                // Cancelled before it was handed over: it is not active, and its start sees the flag.
-                guard let easy = transfer.easy else {
-                    transfer.isCancelled = true
-                    continue
-                }
-                end(easy) { _ in .failure(.cancelled) }
-            }
-            if inbox.isClosing { return }
-            var running: Int32 = 0
-            bh_multi_perform(self.multi, &running)
-            var code = CURLE_OK
-            while let easy = bh_multi_finished(self.multi, &code) {
-                end(easy) { $0.result(code, easy) }
-            }
-            // Without transfers only a wake-up can bring work.
-            bh_multi_poll(self.multi, running == 0 ? 60_000 : 1000)
-        }
-    }
+    /// Ends at once; requests still under way fail as cancelled.
+    package func close() { self.loop.close() }
 }

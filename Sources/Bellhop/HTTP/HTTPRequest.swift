@@ -12,7 +12,7 @@ package struct HTTPRequest: Sendable {
     /// For the whole exchange, from the resolver to the last byte.
     package let timeout: Duration
     package let connectTimeout: Duration
-    /// An answer beyond this is refused as it arrives, also after decompression.
+    /// An answer to GET beyond this is refused as it arrives, also after decompression; one to POST is cut.
     package let answerLimit: Int
     /// Asks for gzip and unpacks it. Only for services one polls: receivers have no business sending bombs.
     package let acceptsGzip: Bool

@@ -125,6 +125,12 @@ final class Transfer: @unchecked Sendable {
 
     private func take(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard self.answer.count + bytes.count <= self.request.answerLimit else {
+            if self.request.method == .post {
+                // Its status says what became of the event; the rest of a long page is of no use.
+                let room = max(0, self.request.answerLimit - self.answer.count)
+                self.answer.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(room)))
+                return bytes.count
+            }
             self.isTooLarge = true
             return 0
         }

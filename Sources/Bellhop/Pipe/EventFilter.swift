@@ -59,8 +59,9 @@ package struct EventFilter: Sendable {
                         nextToWrite += 1
                     }
                 }
-                let isAtEnd = await reader.isAtEnd
-                if !isReading, !isAtEnd, nextToRead - nextToWrite < self.width {
+                // Only then: the reader answers nobody while it waits for input.
+                guard !isReading, nextToRead - nextToWrite < self.width else { continue }
+                if await !reader.isAtEnd {
                     isReading = true
                     group.addTask { .read(try await reader.next()) }
                 }

@@ -35,6 +35,8 @@ struct DeliveryWindow {
     /// Lanes whose first delivery waits for its time.
     private var later: Heap<Alarm> = []
     private var keys: [Delivery.ID: Key] = [:]
+    /// Of the events that wait here.
+    private(set) var bytes = 0
 
     init(_ policy: DispatchPolicy) {
         self.policy = policy
@@ -52,6 +54,7 @@ struct DeliveryWindow {
     mutating func append(_ delivery: PendingDelivery, now: Timestamp) {
         let key = self.key(of: delivery)
         self.keys[delivery.id] = key
+        self.bytes += delivery.size
         let isFirst = self.lanes[key] == nil
         self.lanes[key, default: Lane()].waiting.append(delivery)
         if isFirst { self.schedule(key, now: now) }
@@ -69,6 +72,7 @@ struct DeliveryWindow {
             for _ in 0..<count {
                 // In place: a lane taken out of the dictionary would be copied as a whole.
                 guard let delivery = self.lanes[key]?.waiting.popFirst() else { break }
+                self.bytes -= delivery.size
                 self.lanes[key]?.inFlight.append(delivery)
                 claimed.append(delivery)
             }
@@ -101,6 +105,7 @@ struct DeliveryWindow {
             }
         }
         for key in touched {
+            if back[key] != nil { self.dropEvents(of: key) }
             for delivery in (back.removeValue(forKey: key) ?? []).reversed() {
                 self.lanes[key]?.waiting.prepend(delivery)
             }
@@ -116,10 +121,21 @@ struct DeliveryWindow {
         self.later = []
         for key in Array(self.lanes.keys) {
             let forgotten = self.lanes[key]?.waiting.filter { !kept.contains($0.id) } ?? []
-            for delivery in forgotten { self.keys[delivery.id] = nil }
+            for delivery in forgotten {
+                self.keys[delivery.id] = nil
+                self.bytes -= delivery.size
+            }
             self.lanes[key]?.waiting.removeAll { !kept.contains($0.id) }
             if let lane = self.lanes[key], lane.waiting.isEmpty, lane.inFlight.isEmpty { self.lanes[key] = nil }
             self.schedule(key, now: now)
+        }
+    }
+
+    /// Those behind one that failed may wait as long as it does; they are read again when their turn comes.
+    private mutating func dropEvents(of key: Key) {
+        for index in self.lanes[key]?.waiting.indices ?? 0..<0 {
+            self.bytes -= self.lanes[key]?.waiting[index].size ?? 0
+            self.lanes[key]?.waiting[index].event = nil
         }
     }
 
@@ -139,4 +155,9 @@ struct DeliveryWindow {
         case .task: delivery.lane.map { .task($0) } ?? .single(delivery.id)
         }
     }
+}
+
+extension PendingDelivery {
+    /// Bytes of its event, where it is in memory.
+    fileprivate var size: Int { (self.event?.data.count ?? 0) + (self.event?.normalized?.count ?? 0) }
 }

@@ -17,8 +17,8 @@ final class Dispatcher: Sendable {
         var phase = Phase.running
         var inFlight = 0
         var idle: [CheckedContinuation<Void, Never>] = []
-        /// Of the events in the window.
-        var bytes = 0
+        /// Counts reloads: a read that began before one is out of date.
+        var generation = 0
         /// Deliveries whose last outcome the spool does not know yet: what it says of them is out of date.
         var unsettled: Set<Delivery.ID> = []
         /// Those that were recorded while a read was under way, which may not have seen it.
@@ -36,7 +36,9 @@ final class Dispatcher: Sendable {
     private let settler: Settler
     let clock: any WallClock
     private let tally: Tally
-    private let logger: Logger
+    let logger: Logger
+    let once: Bool
+    let shutdown: Shutdown
     private let failures: FailureLog
     let state: Mutex<State>
     let feeder = Doorbell()
@@ -50,6 +52,8 @@ final class Dispatcher: Sendable {
         self.settler = settler
         self.clock = context.clock
         self.tally = context.tally
+        self.once = context.once
+        self.shutdown = context.shutdown
         var logger = context.logger
         logger[metadataKey: LogKeys.sink] = "\(sink.name)"
         self.logger = logger
@@ -74,9 +78,10 @@ final class Dispatcher: Sendable {
     func offer(_ deliveries: [PendingDelivery]) {
         let now = self.clock.now()
         let awake: [CheckedContinuation<Void, Never>] = self.state.withLock { state in
-            let bytes = deliveries.reduce(0) { $0 + ($1.event?.data.count ?? 0) }
+            // A read may have come before this offer, and brought some of them already.
+            let deliveries = deliveries.filter { $0.id > state.cursor }
             guard !state.isBehind, !state.isReading, state.window.room >= deliveries.count,
-                state.bytes + bytes <= Dispatcher.byteLimit
+                state.window.bytes < Dispatcher.byteLimit
             else {
                 state.isBehind = true
                 self.feeder.ring()
@@ -92,7 +97,7 @@ final class Dispatcher: Sendable {
     func reload() {
         self.state.withLock { state in
             state.window.forgetWaiting(but: state.unsettled, now: self.clock.now())
-            state.bytes = 0
+            state.generation += 1
             state.cursor = 0
             state.isBehind = true
         }
@@ -174,7 +179,6 @@ final class Dispatcher: Sendable {
                 guard state.phase != .stopped else { return ([], true) }
                 let claimed = state.window.claim(now: now)
                 state.inFlight += claimed.count
-                state.bytes -= claimed.reduce(0) { $0 + ($1.event?.data.count ?? 0) }
                 if state.isBehind && state.window.readyLanes < Dispatcher.readLimit / 4 { self.feeder.ring() }
                 return (claimed, claimed.isEmpty && self.isDone(state))
             }

@@ -1,4 +1,5 @@
 import BellhopCore
+import Logging
 import Synchronization
 
 /// How a dispatcher comes to its deliveries: from memory, from the spool, and again when their time has come.
@@ -6,7 +7,6 @@ extension Dispatcher {
     func take(_ deliveries: [PendingDelivery], into state: inout State, now: Timestamp) {
         for delivery in deliveries where !state.window.contains(delivery.id) {
             if state.unsettled.contains(delivery.id) || state.settledDuringRead.contains(delivery.id) { continue }
-            state.bytes += delivery.event?.data.count ?? 0
             state.window.append(delivery, now: now)
         }
         state.cursor = max(state.cursor, deliveries.last?.id ?? 0)
@@ -66,34 +66,48 @@ extension Dispatcher {
 
     /// Fills the window from the spool.
     func feed() async {
+        var failures = 0
         for await _ in self.feeder.rings {
-            while let (cursor, limit) = self.startReading() {
-                let read = try? await self.spool.pending(
-                    sink: self.sink.name,
-                    after: cursor,
-                    limit: limit,
-                    byteLimit: Dispatcher.byteLimit / 4
-                )
-                self.endReading(from: cursor, read)
-                if read == nil { try? await self.clock.sleep(for: .seconds(1)) }
+            while let (cursor, limit, generation) = self.startReading() {
+                do {
+                    let read = try await self.spool.pending(
+                        sink: self.sink.name,
+                        after: cursor,
+                        limit: limit,
+                        byteLimit: Dispatcher.byteLimit / 4
+                    )
+                    failures = 0
+                    self.endReading(generation, read)
+                } catch {
+                    failures += 1
+                    self.endReading(generation, nil)
+                    if failures == 1 {
+                        self.logger.error(
+                            "deliveries cannot be read from the spool",
+                            metadata: [LogKeys.reason: "\(error)"]
+                        )
+                    }
+                    if self.once, failures == 5 { self.shutdown.begin(fault: "\(error)") }
+                    try? await self.clock.sleep(for: .seconds(1))
+                }
             }
             self.endIfDone()
         }
     }
 
-    private func startReading() -> (cursor: Delivery.ID, limit: Int)? {
+    private func startReading() -> (cursor: Delivery.ID, limit: Int, generation: Int)? {
         self.state.withLock { state in
             let room = min(state.window.room, Dispatcher.readLimit)
             guard state.phase != .stopped, state.isBehind, room > 0, state.window.readyLanes < Dispatcher.readLimit,
-                state.bytes < Dispatcher.byteLimit
+                state.window.bytes < Dispatcher.byteLimit
             else { return nil }
             state.isReading = true
             state.isBehind = false
-            return (state.cursor, room)
+            return (state.cursor, room, state.generation)
         }
     }
 
-    private func endReading(from cursor: Delivery.ID, _ read: [PendingDelivery]?) {
+    private func endReading(_ generation: Int, _ read: [PendingDelivery]?) {
         let now = self.clock.now()
         let awake = self.state.withLock { state in
             state.isReading = false
@@ -102,7 +116,7 @@ extension Dispatcher {
                 return [CheckedContinuation<Void, Never>]()
             }
             // Somebody asked for everything again while this was read.
-            guard state.cursor >= cursor else {
+            guard state.generation == generation else {
                 state.settledDuringRead = []
                 return []
             }

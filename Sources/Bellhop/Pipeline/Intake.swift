@@ -31,7 +31,8 @@ struct Intake: Sendable {
                 let rules = try evaluator.matches(event).map { self.rules.rules[$0] }
                 for rule in rules { matched[rule.name, default: 0] += 1 }
                 routes.append(rules.flatMap { rule in rule.sinks.map { Route(rule: rule.name, sink: $0) } })
-                events.append(event)
+                // Deliveries may keep it in memory long after its page.
+                events.append(rules.isEmpty ? event : event.detached)
             } catch {
                 rejected.append(RejectedEvent(data: event.data, reason: "\(error)"))
             }

@@ -104,7 +104,6 @@ struct HTTPPost: Sendable {
         switch error {
         case .cancelled: .cancelled
         case .badURL: .permanent(reason: "\(error)")
-        // The receiver has answered, only at length.
         case .answerTooLarge: .permanent(reason: "\(error)")
         case .resolve, .connect, .tls, .timeout, .noAnswer: .transient(reason: "\(error)")
         }
@@ -124,20 +123,26 @@ struct HTTPPost: Sendable {
         }
     }
 
-    /// `HTTP 404 from hooks.example.org: no such hook`; the start of the body, without the URL, which error pages repeat.
+    /// `HTTP 404 from hooks.example.org: no such hook`; the start of the body, without what error pages repeat of the request.
     func reason(_ response: HTTPResponse) -> String {
-        let text = response.body[0..<min(response.body.count, 200)].string
-        let line = text.split(whereSeparator: \.isNewline).first.map(String.init)?.trimmingSpaces ?? ""
-        let printable = String(line.unicodeScalars.filter { $0.value >= 32 && $0.value != 127 })
-        let redacted = self.redact(printable)
-        return "HTTP \(response.status) from \(self.host)" + (redacted.isEmpty ? "" : ": \(redacted)")
+        let start = response.body[0..<min(response.body.count, 4096)].string
+        let redacted = self.redact(start)
+        let line = redacted.split(whereSeparator: \.isNewline).first.map { String($0.prefix(200)).trimmingSpaces } ?? ""
+        let printable = String(
+            String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 32 && $0.value != 127 })
+        )
+        return "HTTP \(response.status) from \(self.host)" + (printable.isEmpty ? "" : ": \(printable)")
     }
 
+    /// Hides the URL, the headers' values, and each word of either that may be a key.
     private func redact(_ text: String) -> String {
-        var text = text
         let url = self.url.reveal()
         let path = url.firstRange(of: self.host).map { String(url[$0.upperBound...]) } ?? ""
-        for secret in [url, path] + self.headers.map({ $0.value.reveal() }) where secret.count > 3 {
+        var secrets = [url, path] + self.headers.map { $0.value.reveal() }
+        secrets += secrets.dropFirst().flatMap { $0.split { "/?&= ,;".contains($0) }.map(String.init) }
+        var text = text
+        // Long ones first, or a part would spoil the whole.
+        for secret in Set(secrets).sorted(by: { $0.count > $1.count }) where secret.count > 3 {
             text = text.replacing(secret, with: "<secret>")
         }
         return text

@@ -7,6 +7,8 @@ struct LineWriter {
     struct Failure: Error {
         let number: Int32
         let linesWritten: Int
+        /// What is missing of a line that was cut; empty where it ended with one.
+        var rest: ArraySlice<UInt8> = []
 
         var reason: String { String(cString: strerror(self.number)) }
     }
@@ -28,10 +30,11 @@ struct LineWriter {
         self.ends.append(self.buffer.count)
     }
 
+    /// - `patience`: how long a pipe that somebody has made non-blocking may have no room.
+    ///
     /// - Throws: ``Failure``; what was written of a line that did not fit is for the caller to take back.
-    func write(to descriptor: Int32) throws(Failure) {
+    func write(to descriptor: Int32, patience: Duration = .seconds(10)) throws(Failure) {
         var written = 0
-        var waits = 0
         while written < self.buffer.count {
             let count = self.buffer.withUnsafeBytes { bytes in
                 Foundation.write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
@@ -43,14 +46,26 @@ struct LineWriter {
             switch errno {
             case EINTR: continue
             case EAGAIN:
-                // A pipe that somebody has made non-blocking: wait until there is room.
                 var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                waits = Foundation.poll(&poll, 1, 1000) > 0 ? 0 : waits + 1
-                guard waits < 10 else { throw Failure(number: EAGAIN, linesWritten: self.ends.count { $0 <= written }) }
+                guard Foundation.poll(&poll, 1, Int32(patience.milliseconds)) > 0 else {
+                    throw self.failure(EAGAIN, written)
+                }
             default:
-                throw Failure(number: errno, linesWritten: self.ends.count { $0 <= written })
+                throw self.failure(errno, written)
             }
         }
+    }
+
+    /// Adds what is missing of a line that was cut.
+    mutating func add(rest: ArraySlice<UInt8>) {
+        self.buffer += rest
+        self.ends.append(self.buffer.count)
+    }
+
+    private func failure(_ number: Int32, _ written: Int) -> Failure {
+        let lines = self.ends.count { $0 <= written }
+        let isCut = lines < self.ends.count && written > (lines > 0 ? self.ends[lines - 1] : 0)
+        return Failure(number: number, linesWritten: lines, rest: isCut ? self.buffer[written..<self.ends[lines]] : [])
     }
 
     /// The verdicts for so many deliveries when a write ended in this failure.

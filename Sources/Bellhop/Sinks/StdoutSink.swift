@@ -28,6 +28,8 @@ package struct StdoutSink: Sink {
 private actor Printer {
     private let executor = BlockingExecutor(label: "bellhop-stdout")
     private let shutdown: Shutdown
+    /// A delivery whose line was cut by a full disk or pipe, and what is missing of it.
+    private var torn: (id: Delivery.ID, rest: ArraySlice<UInt8>)?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
@@ -37,11 +39,19 @@ private actor Printer {
 
     func print(_ deliveries: [Delivery]) -> [Verdict] {
         var writer = LineWriter()
-        for delivery in deliveries { writer.add(delivery.event.data) }
+        for delivery in deliveries {
+            if let torn = self.torn, torn.id == delivery.id {
+                writer.add(rest: torn.rest)
+            } else {
+                writer.add(delivery.event.data)
+            }
+        }
+        self.torn = nil
         do {
             try writer.write(to: STDOUT_FILENO)
             return deliveries.map { _ in .success("written") }
         } catch {
+            if !error.rest.isEmpty { self.torn = (deliveries[error.linesWritten].id, error.rest) }
             if error.number == EPIPE {
                 // Its reader will not come back; everything not printed stays pending.
                 self.shutdown.begin(

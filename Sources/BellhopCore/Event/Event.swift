@@ -28,6 +28,18 @@ package struct Event: Sendable {
         self.normalized = normalized
     }
 
+    /// The event with buffers of its own, so that it does not keep a whole page in memory.
+    package var detached: Event {
+        Event(
+            source: self.source,
+            id: self.id,
+            time: self.time,
+            task: self.task,
+            data: self.data.copy(),
+            normalized: self.normalized?.copy()
+        )
+    }
+
     package var fields: Bytes { self.normalized ?? self.data }
 }
 

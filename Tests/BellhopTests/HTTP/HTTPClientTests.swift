@@ -8,13 +8,14 @@ import Testing
 
     private func send(
         _ answer: SimulatedAnswer,
+        method: HTTPRequest.Method = .post,
         timeout: Duration = .seconds(5),
         limit: Int = 1000,
         gzip: Bool = false
     ) async throws -> Result<HTTPResponse, HTTPError> {
         let server = try await SimulatedServer { _ in answer }
         let request = HTTPRequest(
-            method: .post,
+            method: method,
             url: Secret("\(server.url)/path/secret?x=1"),
             headers: [],
             body: Bytes("{}"),
@@ -83,7 +84,7 @@ import Testing
             return
         }
         let long = SimulatedAnswer(body: String(repeating: "x", count: 2000))
-        guard case .answerTooLarge = error(try await self.send(long)) else {
+        guard case .answerTooLarge = error(try await self.send(long, method: .get)) else {
             Issue.record("too large")
             return
         }
@@ -95,6 +96,12 @@ import Testing
             let result = await Result { () async throws(HTTPError) in try await self.client.send(request) }
             #expect("\(error(result).map { "\($0)" } ?? "")".contains(expected))
         }
+    }
+
+    @Test func `a long answer to a POST is cut, and its status counts`() async throws {
+        let response = try await self.send(SimulatedAnswer(status: 503, body: String(repeating: "x", count: 200_000)))
+            .get()
+        #expect(response.status == 503 && response.body.count == 1000)
     }
 
     @Test func `an error does not tell the URL`() async throws {

@@ -70,10 +70,23 @@ import Testing
             }
         for number in 0..<5 {
             input.fileHandleForWriting.write(Data("{\"n\":\(number)}\n".utf8))
-            let line = output.fileHandleForReading.availableData
-            #expect(String(decoding: line, as: UTF8.self) == "{\"n\":\(number)}\n")
+            let line = try await self.readLine(output.fileHandleForReading.fileDescriptor)
+            #expect(line == "{\"n\":\(number)}\n")
         }
         try input.fileHandleForWriting.close()
         #expect(try await summary.matched == 5)
+    }
+
+    private func readLine(_ descriptor: Int32) async throws -> String {
+        var line: [UInt8] = []
+        while line.last != 10 {
+            var byte: UInt8 = 0
+            guard read(descriptor, &byte, 1) > 0 else {
+                guard errno == EINTR else { break }
+                continue
+            }
+            line.append(byte)
+        }
+        return String(decoding: line, as: UTF8.self)
     }
 }

@@ -1,9 +1,10 @@
-import Bellhop
 import BellhopCore
 import BellhopSimulator
 import BellhopTesting
 import Foundation
 import Testing
+
+@testable import Bellhop
 
 @Suite(.timeLimit(.minutes(1))) struct SinkTests {
     private let folder: TemporaryFolder
@@ -89,6 +90,46 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a file synced once a second is synced, and nothing breaks`() async throws {
+        let sink = self.file(#"{"path":"a.ndjson","fsync":"interval"}"#)
+        _ = await sink.deliver(self.deliveries(1...1))
+        // The timer fires on the file's own queue: what comes after it there sees that it has.
+        try await Task.sleep(for: .milliseconds(1200))
+        _ = await sink.deliver(self.deliveries(2...2))
+        await sink.close()
+        #expect(self.folder.lines("a.ndjson").count == 2)
+    }
+
+    @Test func `a line that a full pipe cut is completed, not torn`() throws {
+        let pipe = Pipe()
+        let descriptor = pipe.fileHandleForWriting.fileDescriptor
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+        let long = "{\"n\":\"\(String(repeating: "x", count: 50_000))\"}"
+        var writer = LineWriter()
+        for _ in 0..<3 { writer.add(Bytes(long)) }
+        let failure = #expect(throws: LineWriter.Failure.self) { try writer.write(to: descriptor, patience: .zero) }
+        let cut = try #require(failure)
+        #expect(cut.linesWritten < 3 && !cut.rest.isEmpty)
+        let first = self.drain(pipe.fileHandleForReading.fileDescriptor)
+        var again = LineWriter()
+        again.add(rest: cut.rest)
+        try again.write(to: descriptor, patience: .zero)
+        let text = String(decoding: first + self.drain(pipe.fileHandleForReading.fileDescriptor), as: UTF8.self)
+        #expect(text == String(repeating: long + "\n", count: cut.linesWritten + 1))
+    }
+
+    /// Everything that is in a pipe by now.
+    private func drain(_ descriptor: Int32) -> [UInt8] {
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+        var found: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { return found }
+            found += buffer[..<count]
+        }
+    }
+
     // MARK: - HTTP
 
     @Test(arguments: [200, 201, 202, 204]) func `2xx is delivered`(status: Int) async throws {
@@ -159,6 +200,30 @@ import Testing
             !reason.contains("/secret") && reason.contains("not found") && !reason.contains("\u{1B}")
                 && !reason.contains("more")
         )
+    }
+
+    @Test func `a long answer is judged by its status`() async throws {
+        let page = String(repeating: "x", count: 300_000)
+        #expect(try await self.post(WebhookSink.self, SimulatedAnswer(body: page)) == .success("HTTP 200"))
+        let verdict = try await self.post(WebhookSink.self, SimulatedAnswer(status: 503, body: page))
+        guard case .failure(.transient) = verdict else {
+            Issue.record("\(verdict)")
+            return
+        }
+    }
+
+    @Test func `an answer that repeats a key out of a header does not tell it, wherever it is cut`() async throws {
+        let server = try await SimulatedServer { _ in
+            SimulatedAnswer(status: 401, body: String(repeating: ".", count: 190) + "invalid token sekret-token-42")
+        }
+        let options = OptionReader.stub(
+            "{\"url\":\"\(server.url)/a/hook-key-7?sig=abcd1234\",\"headers\":{\"Authorization\":\"Bearer sekret-token-42\"}}"
+        )
+        let verdict = await WebhookSink(name: "s", options: options, context: .stub()).deliver(self.deliveries(1...1))[
+            0
+        ]
+        #expect(!"\(verdict)".contains("sekret") && !"\(verdict)".contains("hook-key"))
+        await server.close()
     }
 
     @Test func `a delivery has one identity over its attempts, and every delivery its own`() async throws {

@@ -76,6 +76,12 @@ import Testing
             return
         }
         #expect(accepted > 3 && accepted < 20)
+        // What makes room goes on: settling, and then forgetting.
+        let full = try await spool.pending(sink: "s", after: 0, limit: 1, byteLimit: .max)
+        try await spool.settle(
+            [Settlement(id: full[0].id, attempt: 1, outcome: .retry(at: self.now, reason: "503"), at: self.now)],
+            now: self.now
+        )
         #expect(try await spool.checkpoint(of: "relay")?.position == "\(accepted - 1)")
         #expect(try await spool.pending(sink: "s", after: 0, limit: 99, byteLimit: .max).count == accepted)
         try await spool.close()

@@ -113,6 +113,7 @@ package struct RelayProSource: Source {
                     // A full page that ends a sweep has been reported as a possible loss.
                     isCaughtUp = step == .done && new == 0
                 }
+                self.recovered()
                 self.report(walk.takeLossReports())
             }
             recent.endSweep()
@@ -138,10 +139,6 @@ package struct RelayProSource: Source {
             try Task.checkCancellation()
             do {
                 let page = try await self.page(request)
-                if failures > 0 || self.context.tally.current.sources[self.name]?.problem != nil {
-                    self.context.tally.source(self.name) { $0.problem = nil }
-                    self.logger.info("the source can be read again")
-                }
                 return .page(page)
             } catch {
                 if request.hasFraction, let status = error.status, status == 400 || status == 422 {
@@ -152,6 +149,13 @@ package struct RelayProSource: Source {
                 try await self.wait(after: error, failures: failures)
             }
         }
+    }
+
+    /// A page was read and is on disk: whatever was wrong is over.
+    private func recovered() {
+        guard self.context.tally.current.sources[self.name]?.problem != nil else { return }
+        self.context.tally.source(self.name) { $0.problem = nil }
+        self.logger.info("the source can be read again")
     }
 
     private func wait(after failure: PollFailure, failures: Int) async throws {
@@ -218,7 +222,9 @@ package struct RelayProSource: Source {
 
     private func report(_ losses: [String]) {
         for loss in losses {
-            self.context.tally.source(self.name) { $0.possibleLosses.append(loss) }
+            self.context.tally.source(self.name) { source in
+                if source.possibleLosses.count < 1000 { source.possibleLosses.append(loss) }
+            }
             self.logger.error("events may be lost", metadata: [LogKeys.reason: "\(loss)"])
         }
     }

@@ -37,7 +37,7 @@ struct RelayWalk {
     private let origin: Timestamp
     private let settings: Settings
     private(set) var lossReports: [String] = []
-    private var lossStretch: String?
+    private var told: Set<String> = []
 
     private var cursor: Timestamp
     private var precise = false
@@ -68,6 +68,7 @@ struct RelayWalk {
     mutating func startSweep() -> Request {
         self.cursor = max(self.covered - self.settings.overlap, self.origin).flooredToSecond
         self.precise = false
+        self.largestPage = 0
         return self.request()
     }
 
@@ -79,22 +80,16 @@ struct RelayWalk {
             if isFull { self.report("a full page had no event with a time, so what follows it cannot be asked for") }
             return .done
         }
-        let before = self.covered
-        if !isFull {
-            self.cover(newest, now)
-            // A server may hold itself to smaller pages than it was asked for.
-            let safe = self.secondBefore(newest)
-            guard count >= 10, count == self.largestPage, safe > self.cursor, self.selection != .newestFirst else {
-                return .done
-            }
-            return self.move(to: safe, precise: false)
-        }
-        if !self.isAscending(times) && self.selection == nil {
+        // Also an ascending page may hold the newest events, and older ones be missing.
+        if isFull && self.selection == nil {
             self.probed = times
             return .ask(self.request(limit: 1, isProbe: true))
         }
-        self.cover(newest, now)
-        if self.selection == .newestFirst && !self.isAscending(times) {
+        // An event from the future (a device's wrong clock) must not make the walk skip the present.
+        let present = times.filter { $0 <= now }.max()
+        let before = self.covered
+        self.covered = max(self.covered, present ?? self.covered)
+        if isFull && self.selection == .newestFirst {
             if oldest > before {
                 self.report(
                     "the API gives out only the newest \(self.settings.limit) events: those between \(before) and \(oldest) "
@@ -103,16 +98,31 @@ struct RelayWalk {
             }
             return .done
         }
-        return self.advance(past: newest)
+        guard isFull || self.mayBeCut(count) else { return .done }
+        if let present, let step = self.advance(past: present) { return step }
+        if let step = self.advance(past: newest) { return step }
+        return isFull ? self.stepOver(newest) : .done
     }
 
     /// Takes the answer to a probe: which end the server starts from.
     mutating func receiveProbe(_ times: [Timestamp], now: Timestamp) -> Step {
         let page = self.probed
         self.probed = []
-        guard let first = times.first, let oldest = page.min() else { return .done }
-        self.selection = first <= oldest ? .oldestFirst : .newestFirst
+        if let first = times.first, let oldest = page.min() {
+            self.selection = first <= oldest ? .oldestFirst : .newestFirst
+        } else {
+            // Its one event has no time. Oldest first is what the vendor's page suggests.
+            self.selection = .oldestFirst
+            self.report(
+                "whether the API gives out the oldest or the newest events cannot be told: the first has no time"
+            )
+        }
         return self.receive(times: page, count: self.settings.limit, now: now)
+    }
+
+    /// A server may hold itself to smaller pages than it was asked for: then the largest of a sweep are full.
+    private func mayBeCut(_ count: Int) -> Bool {
+        count >= 10 && count == self.largestPage && self.selection != .newestFirst
     }
 
     /// The server has refused a request whose `oldest` has a fraction.
@@ -136,15 +146,24 @@ struct RelayWalk {
 
     private static let microsecond = Duration.microseconds(1)
 
-    private mutating func advance(past newest: Timestamp) -> Step {
+    /// Nil where no request beyond the last one would still hold everything newer than what was read.
+    private mutating func advance(past newest: Timestamp) -> Step? {
         let safe = self.secondBefore(newest)
         if safe > self.cursor { return self.move(to: safe, precise: false) }
-        guard !self.fractionsRefused else {
-            // Whole seconds only, and this one holds more than a page.
-            return self.fractionRefused()
-        }
         let exact = self.microsecondBefore(newest)
-        if exact > self.cursor { return self.move(to: exact, precise: true) }
+        guard !self.fractionsRefused, exact > self.cursor else { return nil }
+        return self.move(to: exact, precise: true)
+    }
+
+    /// A full page from which no request leads on without leaving something out: says so, and steps by as little as possible.
+    private mutating func stepOver(_ newest: Timestamp) -> Step {
+        if newest < self.cursor {
+            // Older than asked for: the server did not understand 'oldest', or takes no notice of it.
+            if self.precise { return self.fractionRefused() }
+            self.report("the API answers with events older than were asked for, so newer ones cannot be asked for")
+            return .done
+        }
+        if self.fractionsRefused { return self.fractionRefused() }
         self.report(
             "more than \(self.settings.limit) events at \(newest): the API cannot be asked for the rest of them"
         )
@@ -175,19 +194,10 @@ struct RelayWalk {
         )
     }
 
-    /// An event from the future (a device's wrong clock) must not make the walk skip the present.
-    private mutating func cover(_ newest: Timestamp, _ now: Timestamp) {
-        self.covered = max(self.covered, min(newest, now))
-    }
-
-    private func isAscending(_ times: [Timestamp]) -> Bool {
-        zip(times, times.dropFirst()).allSatisfy { $0 <= $1 }
-    }
-
     /// Once per stretch: what was said is not said again in each sweep that meets the same events.
     private mutating func report(_ loss: String) {
-        guard self.lossStretch != loss else { return }
-        self.lossStretch = loss
+        if self.told.count >= 1000 { self.told = [] }
+        guard self.told.insert(loss).inserted else { return }
         self.lossReports.append(loss)
     }
 }

@@ -10,6 +10,7 @@ package struct SQLiteSpool: Spool {
 
     let path: String
     let database: DatabaseQueue
+    private let maxSize: Int64
     private let numbers: Numbers
 
     /// What the next rows are called. Kept in memory so that numbers grow also after the newest rows were pruned.
@@ -59,11 +60,11 @@ package struct SQLiteSpool: Spool {
                 sql: """
                     PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -4000;
                     PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;
-                    PRAGMA max_page_count = \(max(maxSize / 4096, 256));
                     """
             )
         }
         self.path = path
+        self.maxSize = maxSize
         self.numbers = Numbers()
         do {
             self.database = try DatabaseQueue(path: path, configuration: configuration)
@@ -100,9 +101,12 @@ package struct SQLiteSpool: Spool {
 
     package func append(_ batch: Batch, routes: [[Route]], now: Timestamp) async throws -> Appended {
         let numbers = self.numbers
+        let (path, maxSize) = (self.path, self.maxSize)
         let before = numbers.next.withLock { $0 }
         do {
             let (appended, after) = try await self.write { db in
+                // Only appending is limited: what settles and prunes must go on, or there would never be room again.
+                if !batch.events.isEmpty, try SQLiteSpool.used(db) > maxSize { throw SpoolError.full(path: path) }
                 var append = SQLiteAppend(db, before.event, before.delivery, before.names, now: now)
                 let appended = try append.run(batch, routes)
                 return (
@@ -258,6 +262,12 @@ package struct SQLiteSpool: Spool {
 }
 
 extension SQLiteSpool {
+    /// Bytes of the file that hold something.
+    private static func used(_ db: Database) throws -> Int64 {
+        func pragma(_ name: String) throws -> Int64 { try Int64.fetchOne(db, sql: "PRAGMA \(name)") ?? 0 }
+        return try (pragma("page_count") - pragma("freelist_count")) * pragma("page_size")
+    }
+
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         do { return try await self.database.read(body) } catch { throw SQLiteSpool.translate(error, self.path) }
     }
