@@ -90,16 +90,6 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a file synced once a second is synced, and nothing breaks`() async throws {
-        let sink = self.file(#"{"path":"a.ndjson","fsync":"interval"}"#)
-        _ = await sink.deliver(self.deliveries(1...1))
-        // The timer fires on the file's own queue: what comes after it there sees that it has.
-        try await Task.sleep(for: .milliseconds(1200))
-        _ = await sink.deliver(self.deliveries(2...2))
-        await sink.close()
-        #expect(self.folder.lines("a.ndjson").count == 2)
-    }
-
     @Test func `a line that a full pipe cut is completed, not torn`() throws {
         let pipe = Pipe()
         let descriptor = pipe.fileHandleForWriting.fileDescriptor
