@@ -34,6 +34,5 @@ enum Version {
 extension ExitCode {
     /// The answer is no: a check failed, something was not delivered.
     static let no = ExitCode(1)
-    static let internalError = ExitCode(70)
     static let tryAgain = ExitCode(75)
 }

@@ -2,7 +2,7 @@ import BellhopCore
 import CCurl
 
 /// One request under way, with everything libcurl points into and does not copy: body, header list, error text.
-// Belongs to the loop thread once it is handed over; until then to the task that made it.
+// @unchecked: belongs to the loop thread once it is handed over under its lock; until then to the task that made it.
 final class Transfer: @unchecked Sendable {
     let host: String
     var continuation: CheckedContinuation<Result<HTTPResponse, HTTPError>, Never>?

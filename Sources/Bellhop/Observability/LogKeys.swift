@@ -1,10 +1,8 @@
 /// The names of values in log lines; messages are fixed sentences.
 enum LogKeys {
-    static let answer = "answer"
     static let attempt = "attempt"
     static let count = "count"
     static let delivery = "delivery"
-    static let event = "event"
     static let file = "file"
     static let reason = "reason"
     static let retryIn = "retry_in"

@@ -81,6 +81,4 @@ package struct Batch: Sendable {
         self.rejected = rejected
         self.checkpoint = checkpoint
     }
-
-    package var isEmpty: Bool { self.events.isEmpty && self.rejected.isEmpty && self.checkpoint == nil }
 }

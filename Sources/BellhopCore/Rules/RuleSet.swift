@@ -39,12 +39,6 @@ package struct RuleSet: Sendable {
     }
 
     package subscript(name name: String) -> Rule? { self.rules.first { $0.name == name } }
-
-    /// The rules' sinks, each once, in the order rules name them.
-    package var sinks: [String] {
-        var seen: Set<String> = []
-        return self.rules.flatMap(\.sinks).filter { seen.insert($0).inserted }
-    }
 }
 
 /// Tells which rules an event matches. Holds buffers that the next event reuses, so it belongs to one task.
