@@ -80,7 +80,7 @@ let package = Package(
         ),
         .testTarget(
             name: "BellhopTests",
-            dependencies: ["Bellhop", "BellhopCore", "BellhopSimulator", "BellhopTesting", logging],
+            dependencies: ["Bellhop", "BellhopCore", "BellhopSimulator", "BellhopTesting", grdb, logging],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,8 +1,10 @@
-import Bellhop
 import BellhopCore
 import BellhopTesting
 import Foundation
+import GRDB
 import Testing
+
+@testable import Bellhop
 
 @Suite struct SQLiteSpoolTests {
     private let folder: TemporaryFolder
@@ -101,17 +103,8 @@ import Testing
 
     @Test func `a spool of a newer version is left alone`() async throws {
         let spool = try SQLiteSpool(folder: self.folder.path)
+        try await spool.write { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES('99: later')") }
         try await spool.close()
-        let sqlite = Process()
-        sqlite.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        sqlite.arguments = [
-            "python3", "-c",
-            "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(\"insert into grdb_migrations values('99: later')\"); c.commit()",
-            SQLiteSpool.path(in: self.folder.path),
-        ]
-        try sqlite.run()
-        sqlite.waitUntilExit()
-        try #require(sqlite.terminationStatus == 0)
         let error = #expect(throws: SpoolError.self) { try SQLiteSpool(folder: self.folder.path) }
         guard case .newer = error else {
             Issue.record("\(String(describing: error))")
