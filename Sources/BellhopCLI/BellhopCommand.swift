@@ -11,7 +11,8 @@ struct BellhopCommand: AsyncParsableCommand {
         discussion: "Start with 'bellhop init', then 'bellhop check' and 'bellhop run'.",
         version: Version.text,
         subcommands: [
-            RunCommand.self, CheckCommand.self, PipeCommand.self, InitCommand.self, DeliveriesCommand.self,
+            RunCommand.self, CheckCommand.self, PipeCommand.self, InitCommand.self, WhyCommand.self,
+            DeliveriesCommand.self,
             DeadLettersCommand.self, RejectedCommand.self, ReferenceCommand.self, SimulateCommand.self,
         ]
     )

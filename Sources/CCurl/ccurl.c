@@ -1,5 +1,8 @@
 #include "ccurl.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 void bh_global_init(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
 const char *bh_version(void) { return curl_version_info(CURLVERSION_NOW)->version; }
 
@@ -40,6 +43,24 @@ CURLcode bh_easy_set_header_reader(bh_easy *easy, bh_write_callback callback, vo
 CURLcode bh_easy_set_prereq(bh_easy *easy, bh_prereq_callback callback, void *context) {
     CURLcode code = curl_easy_setopt((CURL *)easy, CURLOPT_PREREQFUNCTION, callback);
     return code != CURLE_OK ? code : curl_easy_setopt((CURL *)easy, CURLOPT_PREREQDATA, context);
+}
+
+CURLcode bh_easy_set_opensocket(bh_easy *easy, bh_opensocket_callback callback, void *context) {
+    CURLcode code = curl_easy_setopt((CURL *)easy, CURLOPT_OPENSOCKETFUNCTION, callback);
+    return code != CURLE_OK ? code : curl_easy_setopt((CURL *)easy, CURLOPT_OPENSOCKETDATA, context);
+}
+
+const uint8_t *bh_address_bytes(const struct curl_sockaddr *address, long *count) {
+    const struct sockaddr *plain = &address->addr;
+    switch (plain->sa_family) {
+    case AF_INET: *count = 4; return (const uint8_t *)&((const struct sockaddr_in *)plain)->sin_addr;
+    case AF_INET6: *count = 16; return (const uint8_t *)&((const struct sockaddr_in6 *)plain)->sin6_addr;
+    default: *count = 0; return NULL;
+    }
+}
+
+curl_socket_t bh_open_socket(const struct curl_sockaddr *address) {
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 long bh_easy_status(bh_easy *easy) {

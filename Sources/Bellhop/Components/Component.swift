@@ -23,6 +23,8 @@ package struct ComponentContext: Sendable {
     package let tally: Tally
     /// Where a component that cannot go on says so.
     package let shutdown: Shutdown
+    /// Knows every configured secret; what others answer goes through it before it is shown or stored.
+    package let redactor: Redactor
     /// Relative paths in the configuration start here: its file's folder.
     package let folder: String
     /// Set where a source returns once it is caught up (`--once`).
@@ -34,6 +36,7 @@ package struct ComponentContext: Sendable {
         logger: Logger,
         tally: Tally,
         shutdown: Shutdown,
+        redactor: Redactor = Redactor(),
         folder: String,
         once: Bool
     ) {
@@ -42,6 +45,7 @@ package struct ComponentContext: Sendable {
         self.logger = logger
         self.tally = tally
         self.shutdown = shutdown
+        self.redactor = redactor
         self.folder = folder
         self.once = once
     }
@@ -99,11 +103,45 @@ package struct DispatchPolicy: Sendable, Hashable {
     /// Deliveries in one call.
     package var batchLimit: Int
     package var retry: RetryPolicy
+    /// Scheme, name and port of the receiver; its pauses and its rate are shared by all sinks that send there.
+    package var host: String?
+    package var rate: RateLimit?
+    /// Nil for destinations that fail one by one, like files.
+    package var breaker: CircuitBreaker.Policy?
 
-    package init(order: Order = .task, concurrency: Int = 1, batchLimit: Int = 1, retry: RetryPolicy = .default) {
+    package init(
+        order: Order = .task,
+        concurrency: Int = 1,
+        batchLimit: Int = 1,
+        retry: RetryPolicy = .default,
+        host: String? = nil,
+        rate: RateLimit? = nil,
+        breaker: CircuitBreaker.Policy? = nil
+    ) {
         self.order = order
         self.concurrency = concurrency
         self.batchLimit = batchLimit
         self.retry = retry
+        self.host = host
+        self.rate = rate
+        self.breaker = breaker
+    }
+}
+
+/// A rate, and what it is the rate of.
+package struct RateLimit: Sendable, Hashable {
+    package enum Scope: Sendable {
+        /// All attempts at the host, whichever sink makes them.
+        case host
+        /// The sink's own: chat services count for each webhook.
+        case sink
+    }
+
+    package let rate: Rate
+    package let scope: Scope
+
+    package init(_ rate: Rate, _ scope: Scope) {
+        self.rate = rate
+        self.scope = scope
     }
 }

@@ -22,13 +22,17 @@ package struct ConfigurationReader {
         self.yaml = YAMLReader(diagnostics: self.diagnostics, expansion: Expansion(environment: environment))
     }
 
-    /// - `makeContext`: given the folder that relative paths start from.
+    /// - `makeContext`: given the folder that relative paths start from, and what may be connected to.
     /// - Returns: nil where there are errors.
-    package func configuration(file: String, makeContext: (_ folder: String) -> ComponentContext) -> Configuration? {
+    package func configuration(
+        file: String,
+        makeContext: (_ folder: String, _ guardian: NetworkGuard) -> ComponentContext
+    ) -> Configuration? {
         guard let setting = self.yaml.read(file: file, shownAs: file) else { return nil }
         let folder = (file as NSString).deletingLastPathComponent
-        let context = makeContext(folder.isEmpty ? "." : folder)
         let options = OptionReader(setting, owner: "the configuration", diagnostics: self.diagnostics)
+        let guardian = NetworkGuard(options.nested("network"))
+        let context = makeContext(folder.isEmpty ? "." : folder, guardian)
         let dataFolder = context.path(options.string("data_dir", default: "./data"))
         let sources = self.components("sources", "source", Sources.all, options, context) { type, name, reader in
             type.init(name: name, options: reader, context: context)
@@ -38,7 +42,7 @@ package struct ConfigurationReader {
         }
         let rules = self.rules(options, sinks: Set(self.names("sinks", options)), folder: context.folder)
         let retention = Retention(options.nested("spool"))
-        for key in ["admin", "network"] {
+        for key in ["admin"] {
             guard let setting = options.optional(key) else { continue }
             self.diagnostics.error("'\(key)' is not in this version of Bellhop yet; leave it out", at: setting.place)
         }

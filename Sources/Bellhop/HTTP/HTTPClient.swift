@@ -5,10 +5,13 @@ package final class HTTPClient: Sendable {
     private let loop: TransferLoop
     private let userAgent: String
 
+    private let guardian: NetworkGuard
+
     /// - `connections`: how many idle ones are kept for reuse.
-    package init(userAgent: String, connections: Int = 256) {
+    package init(userAgent: String, guardian: NetworkGuard = .default, connections: Int = 256) {
         self.loop = TransferLoop(connections: connections)
         self.userAgent = userAgent
+        self.guardian = guardian
     }
 
     deinit { self.loop.close() }
@@ -17,7 +20,12 @@ package final class HTTPClient: Sendable {
     package func send(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
         let host: String
         do { host = try HTTPURL(request.url.reveal()).host } catch { throw .badURL }
-        let transfer = Transfer(request, host: host, userAgent: self.userAgent)
+        for header in request.headers {
+            if let problem = HTTPHeader.problem(name: header.name, value: header.value.reveal()) {
+                throw .badHeader(problem)
+            }
+        }
+        let transfer = Transfer(request, host: host, userAgent: self.userAgent, guardian: self.guardian)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 transfer.continuation = continuation

@@ -16,6 +16,7 @@ package struct HTTPRequest: Sendable {
     package let answerLimit: Int
     /// Asks for gzip and unpacks it. Only for services one polls: receivers have no business sending bombs.
     package let acceptsGzip: Bool
+    package let route: HTTPRoute
 
     package init(
         method: Method,
@@ -25,7 +26,8 @@ package struct HTTPRequest: Sendable {
         timeout: Duration,
         connectTimeout: Duration = .seconds(10),
         answerLimit: Int = 64 * 1024,
-        acceptsGzip: Bool = false
+        acceptsGzip: Bool = false,
+        route: HTTPRoute = HTTPRoute()
     ) {
         self.method = method
         self.url = url
@@ -35,11 +37,15 @@ package struct HTTPRequest: Sendable {
         self.connectTimeout = connectTimeout
         self.answerLimit = answerLimit
         self.acceptsGzip = acceptsGzip
+        self.route = route
     }
 }
 
 /// A header line; its value may hold a key, so only the name is ever printed.
 package struct HTTPHeader: Sendable, Hashable, CustomStringConvertible {
+    /// Bytes of a line; what common servers take at most (nginx, Apache: 8 KiB).
+    package static let limit = 8000
+
     package let name: String
     package let value: Secret
 
@@ -62,7 +68,9 @@ package struct HTTPHeader: Sendable, Hashable, CustomStringConvertible {
             }
         guard isToken else { return "'\(name)' is no header name; use letters, digits and hyphens" }
         let isClean = value.unicodeScalars.allSatisfy { $0 == "\t" || ($0.value >= 32 && $0.value != 127) }
-        return isClean ? nil : "the value of header '\(name)' holds a line break or another control character"
+        guard isClean else { return "the value of header '\(name)' holds a line break or another control character" }
+        let isShort = name.utf8.count + value.utf8.count <= HTTPHeader.limit
+        return isShort ? nil : "the header '\(name)' is longer than \(HTTPHeader.limit) bytes; few servers take that"
     }
 }
 
@@ -79,11 +87,16 @@ package struct HTTPResponse: Sendable {
 /// Why there is no whole answer.
 package enum HTTPError: Error, Sendable, Hashable {
     case badURL
+    /// A header that must not be sent; the text is ``HTTPHeader/problem(name:value:)``'s.
+    case badHeader(String)
     case resolve(host: String)
     case connect(host: String, reason: String)
     /// The handshake failed, or the certificate is not to be trusted.
     case tls(host: String, reason: String)
-    case timeout(host: String, after: Duration)
+    /// The network guard does not let anybody connect to where the name leads.
+    case refused(host: String, address: String, rule: String)
+    /// - `sent`: the request had left, whole or in part.
+    case timeout(host: String, after: Duration, sent: Bool)
     /// The request left, whole or in part, and no whole answer came: the receiver may have acted on it.
     case noAnswer(host: String, reason: String)
     case answerTooLarge(host: String, limit: Int)
@@ -94,10 +107,14 @@ extension HTTPError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .badURL: "the URL is not valid"
+        case .badHeader(let problem): problem
         case .resolve(let host): "the name \(host) does not resolve"
         case .connect(let host, let reason): "cannot connect to \(host): \(reason)"
         case .tls(let host, let reason): "TLS with \(host) failed: \(reason)"
-        case .timeout(let host, let after): "\(host) did not answer within \(Quantity.format(after))"
+        case .refused(let host, let address, let rule):
+            "\(host) leads to \(address), which 'network' refuses (\(rule)); 'network.allow' makes exceptions"
+        case .timeout(let host, let after, true): "\(host) did not answer within \(Quantity.format(after))"
+        case .timeout(let host, let after, false): "cannot connect to \(host) within \(Quantity.format(after))"
         case .noAnswer(let host, let reason): "\(host) gave no whole answer: \(reason)"
         case .answerTooLarge(let host, let limit): "\(host) answered with more than \(limit) bytes"
         case .cancelled: "cancelled"
@@ -110,6 +127,13 @@ package struct HTTPURL: Sendable, Hashable {
     package let scheme: String
     /// With the port, where one is given.
     package let host: String
+
+    /// Scheme, name and port: what pauses and rates are shared by.
+    package var origin: String {
+        let name = self.host.lowercased()
+        let hasPort = name.split(separator: "]").last?.contains(":") == true
+        return "\(self.scheme)://\(name)\(hasPort ? "" : self.scheme == "https" ? ":443" : ":80")"
+    }
 
     /// - Throws: ``HTTPURLProblem`` with a sentence for the configuration.
     package init(_ url: String) throws(HTTPURLProblem) {

@@ -7,7 +7,7 @@ package enum RetryAfter {
         let text = text.trimmingSpaces
         // Fractions occur in the wild (Discord).
         if text.first?.isNumber == true, let seconds = Double(text), seconds.isFinite {
-            return .milliseconds(Int64(min(max(seconds, 0), 1e9) * 1000))
+            return .milliseconds(Int64((min(max(seconds, 0), 1e9) * 1000).rounded(.up)))
         }
         return self.date(text, now: now).map { max(.zero, $0 - now) }
     }

@@ -11,14 +11,23 @@ final class Transfer: @unchecked Sendable {
 
     private let request: HTTPRequest
     private let userAgent: String
+    private let guardian: NetworkGuard
     private var headerList: UnsafeMutablePointer<curl_slist>?
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
     private var headers: [(name: String, value: String)] = []
     private var answer = BytesBuilder()
     private var isTooLarge = false
+    private var headerBytes = 0
     private var sends = 0
+    /// An address that the guard refused, and by which rule; and whether there was one that it did not.
+    private var refused: (address: String, rule: String)?
+    private var isAdmitted = false
 
-    init(_ request: HTTPRequest, host: String, userAgent: String) {
+    /// Bytes of an answer's header; a server that sends headers without end must not fill the memory.
+    private static let headerLimit = 64 * 1024
+
+    init(_ request: HTTPRequest, host: String, userAgent: String, guardian: NetworkGuard) {
+        self.guardian = guardian
         self.request = request
         self.host = host
         self.userAgent = userAgent
@@ -43,7 +52,7 @@ final class Transfer: @unchecked Sendable {
         bh_easy_set_pointer(easy, CURLOPT_PRIVATE, this)
         bh_easy_set_string(easy, CURLOPT_URL, self.request.url.reveal())
         bh_easy_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
-        bh_easy_set_string(easy, CURLOPT_PROXY, "")
+        self.prepareRoute(easy)
         bh_easy_set_string(easy, CURLOPT_USERAGENT, self.userAgent)
         bh_easy_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
         bh_easy_set_long(easy, CURLOPT_NOSIGNAL, 1)
@@ -80,15 +89,57 @@ final class Transfer: @unchecked Sendable {
         )
         bh_easy_set_prereq(
             easy,
-            { context, _, _, _, _ in
-                Transfer.from(context)?.mayBeSent() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+            { context, remote, _, _, _ in
+                let transfer = Transfer.from(context)
+                let mayGo = remote.map { transfer?.admits(IPAddress(String(cString: $0))) == true } ?? false
+                return mayGo && transfer?.mayBeSent() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+            },
+            this
+        )
+        bh_easy_set_opensocket(
+            easy,
+            { context, _, address in
+                guard let address, let transfer = Transfer.from(context) else { return CURL_SOCKET_BAD }
+                var count = 0
+                let bytes = bh_address_bytes(address, &count)
+                let ip = bytes.flatMap { IPAddress(bytes: Array(UnsafeBufferPointer(start: $0, count: count))) }
+                return transfer.admits(ip) ? bh_open_socket(address) : CURL_SOCKET_BAD
             },
             this
         )
     }
 
+    private func prepareRoute(_ easy: OpaquePointer) {
+        let route = self.request.route
+        switch route.proxy {
+        case .none: bh_easy_set_string(easy, CURLOPT_PROXY, "")
+        case .environment: break
+        case .url(let url):
+            bh_easy_set_string(easy, CURLOPT_PROXY, url.reveal())
+            // Or NO_PROXY of the environment would have its say.
+            bh_easy_set_string(easy, CURLOPT_NOPROXY, "")
+        }
+        let version = route.minimumTLS == .v1_3 ? CURL_SSLVERSION_TLSv1_3 : CURL_SSLVERSION_TLSv1_2
+        bh_easy_set_long(easy, CURLOPT_SSLVERSION, Int(version))
+        if let file = route.caFile {
+            bh_easy_set_string(easy, CURLOPT_CAINFO, file)
+            bh_easy_set_string(easy, CURLOPT_CAPATH, nil)
+        }
+        if let file = route.clientCertificate {
+            bh_easy_set_string(easy, CURLOPT_SSLCERT, file)
+            bh_easy_set_string(easy, CURLOPT_SSLKEY, route.clientKey ?? file)
+        }
+        if route.isFresh {
+            bh_easy_set_long(easy, CURLOPT_FRESH_CONNECT, 1)
+            bh_easy_set_long(easy, CURLOPT_FORBID_REUSE, 1)
+        }
+    }
+
     func result(_ code: CURLcode, _ easy: OpaquePointer) -> Result<HTTPResponse, HTTPError> {
         let hasLeft = self.sends > 0
+        if let refused = self.refused, !self.isAdmitted {
+            return .failure(.refused(host: self.host, address: refused.address, rule: refused.rule))
+        }
         switch code {
         case CURLE_OK:
             var body = BytesBuilder()
@@ -96,7 +147,10 @@ final class Transfer: @unchecked Sendable {
             return .success(HTTPResponse(status: bh_easy_status(easy), headers: self.headers, body: body.build()))
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_LOGIN_DENIED: return .failure(.badURL)
         case CURLE_COULDNT_RESOLVE_HOST: return .failure(.resolve(host: self.host))
-        case CURLE_OPERATION_TIMEDOUT: return .failure(.timeout(host: self.host, after: self.request.timeout))
+        case CURLE_OPERATION_TIMEDOUT:
+            // Before it left it was the connection that took too long.
+            let limit = hasLeft ? self.request.timeout : min(self.request.timeout, self.request.connectTimeout)
+            return .failure(.timeout(host: self.host, after: limit, sent: hasLeft))
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM:
             return .failure(.tls(host: self.host, reason: self.reason(code)))
         case CURLE_WRITE_ERROR where self.isTooLarge:
@@ -139,8 +193,8 @@ final class Transfer: @unchecked Sendable {
     }
 
     private func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
-        // A server that sends headers without end must not fill the memory.
-        guard self.headers.count < 200, bytes.count <= 16 * 1024 else { return 0 }
+        self.headerBytes += bytes.count
+        guard self.headerBytes <= Transfer.headerLimit else { return 0 }
         if let colon = bytes.firstIndex(of: UInt8(ascii: ":")) {
             func text(_ part: Slice<UnsafeRawBufferPointer>) -> String {
                 let isSpace: (UInt8) -> Bool = { $0 <= 32 }
@@ -159,6 +213,17 @@ final class Transfer: @unchecked Sendable {
     private func mayBeSent() -> Bool {
         self.sends += 1
         return self.sends == 1 || self.request.method == .get
+    }
+
+    /// Asked for each address that a connection would be made to, and again when one is used again. Through a proxy it
+    /// is the proxy's.
+    private func admits(_ address: IPAddress?) -> Bool {
+        if let address, let rule = self.guardian.refusal(of: address) {
+            self.refused = ("\(address)", rule)
+            return false
+        }
+        self.isAdmitted = true
+        return true
     }
 
     private static func from(_ context: UnsafeMutableRawPointer?) -> Transfer? {

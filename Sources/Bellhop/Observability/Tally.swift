@@ -14,6 +14,8 @@ package final class Tally: Sendable {
         package var owed = 0
         package var delivered = 0
         package var deadLetters = 0
+        /// Deliveries that wait for a person, because nobody knows whether they arrived.
+        package var held = 0
         /// Attempts that will be followed by another.
         package var retries = 0
         package var sources: [String: SourceCounts] = [:]
@@ -31,7 +33,14 @@ package final class Tally: Sendable {
     package struct SinkCounts: Sendable {
         package var delivered = 0
         package var deadLetters = 0
+        package var held = 0
         package var retries = 0
+        /// Attempts that the receiver refused for now (429).
+        package var postponed = 0
+        /// Why attempts are suspended at the moment.
+        package var problem: String?
+        /// Nothing is sent until somebody has looked at it.
+        package var isDisabled = false
     }
 
     private let counts = Mutex(Counts())
@@ -68,25 +77,48 @@ package final class Tally: Sendable {
             switch outcome {
             case .delivered: delta.delivered += 1
             case .dead: delta.deadLetters += 1
+            case .held: delta.held += 1
             case .retry: delta.retries += 1
+            case .postponed: delta.postponed += 1
             case .released: break
             }
         }
         self.counts.withLock { counts in
             counts.delivered += delta.delivered
             counts.deadLetters += delta.deadLetters
+            counts.held += delta.held
             counts.retries += delta.retries
-            counts.sinks[sink, default: .init()].delivered += delta.delivered
-            counts.sinks[sink, default: .init()].deadLetters += delta.deadLetters
-            counts.sinks[sink, default: .init()].retries += delta.retries
+            var sinkCounts = counts.sinks[sink] ?? .init()
+            sinkCounts.delivered += delta.delivered
+            sinkCounts.deadLetters += delta.deadLetters
+            sinkCounts.held += delta.held
+            sinkCounts.retries += delta.retries
+            sinkCounts.postponed += delta.postponed
+            counts.sinks[sink] = sinkCounts
         }
         for (outcome, count) in [
-            ("delivered", delta.delivered), ("dead_letter", delta.deadLetters), ("retry", delta.retries),
+            ("delivered", delta.delivered), ("dead_letter", delta.deadLetters), ("held", delta.held),
+            ("retry", delta.retries), ("postponed", delta.postponed),
         ]
         where count > 0 {
             let dimensions = [("sink", sink), ("outcome", outcome)]
             Counter(label: "bellhop_sink_attempts_total", dimensions: dimensions).increment(by: count)
         }
+    }
+
+    /// A sink's attempts were suspended, or go on.
+    func changed(sink: String, _ change: CircuitBreaker.Change) {
+        self.counts.withLock { counts in
+            var sinkCounts = counts.sinks[sink] ?? .init()
+            switch change {
+            case .opened(let reason): sinkCounts.problem = reason
+            case .closed: sinkCounts.problem = nil
+            case .disabled(let reason): (sinkCounts.problem, sinkCounts.isDisabled) = (reason, true)
+            }
+            counts.sinks[sink] = sinkCounts
+        }
+        let isOpen = if case .closed = change { false } else { true }
+        Gauge(label: "bellhop_sink_suspended", dimensions: [("sink", sink)]).record(isOpen ? 1 : 0)
     }
 
     package func source(_ name: String, _ change: (inout SourceCounts) -> Void) {

@@ -9,6 +9,7 @@ final class Dispatcher: Sendable {
 
     struct State {
         var window: DeliveryWindow
+        var breaker: CircuitBreaker
         /// Everything pending up to here is in the window; what comes behind it is in the spool.
         var cursor: Delivery.ID = 0
         /// There may be pending deliveries behind the cursor.
@@ -28,9 +29,12 @@ final class Dispatcher: Sendable {
     /// Event bytes that may wait in memory; beyond, deliveries are read from the spool when their turn comes.
     static let byteLimit = 4 * 1024 * 1024
     static let readLimit = 512
+    /// Deliveries that are read at once of a lane that was parked.
+    static let laneReadLimit = 32
 
     let sink: any Sink
-    private let policy: DispatchPolicy
+    let policy: DispatchPolicy
+    let pace: SinkPace
     private let rules: RuleSet
     let spool: any Spool
     private let settler: Settler
@@ -44,8 +48,16 @@ final class Dispatcher: Sendable {
     let feeder = Doorbell()
     let alarm = Doorbell()
 
-    init(sink: any Sink, rules: RuleSet, spool: any Spool, settler: Settler, context: ComponentContext) {
+    init(
+        sink: any Sink,
+        rules: RuleSet,
+        spool: any Spool,
+        settler: Settler,
+        paces: HostPaces,
+        context: ComponentContext
+    ) {
         self.sink = sink
+        self.pace = paces.pace(of: sink)
         self.policy = sink.dispatch
         self.rules = rules
         self.spool = spool
@@ -58,7 +70,7 @@ final class Dispatcher: Sendable {
         logger[metadataKey: LogKeys.sink] = "\(sink.name)"
         self.logger = logger
         self.failures = FailureLog(logger)
-        self.state = Mutex(State(window: DeliveryWindow(sink.dispatch)))
+        self.state = Mutex(State(window: DeliveryWindow(sink.dispatch), breaker: CircuitBreaker(sink.dispatch.breaker)))
     }
 
     /// Delivers until ``stop()``, or after ``finish()`` until nothing is pending. Cancellation gives up attempts under way.
@@ -104,6 +116,12 @@ final class Dispatcher: Sendable {
         self.feeder.ring()
     }
 
+    /// Somebody has mended what disabled the sink, or wants to know at once whether it is back.
+    func reset() {
+        self.state.withLock { $0.breaker.reset() }
+        self.alarm.ring()
+    }
+
     /// Takes no more work, and ends once the attempts under way have.
     func stop() { self.enter(.stopped) }
 
@@ -119,37 +137,57 @@ final class Dispatcher: Sendable {
     // MARK: - Work
 
     private func work() async {
-        while let claimed = await self.next() {
-            var outcomes: [(id: Delivery.ID, outcome: Outcome)] = []
+        while let claim = await self.next() {
             var settlements: [Settlement] = []
-            do {
-                let deliveries = try await self.deliveries(claimed)
-                let verdicts = await self.sink.deliver(deliveries)
-                let now = self.clock.now()
-                for (pending, verdict) in zip(claimed, verdicts) {
-                    let outcome = self.policy.retry.outcome(
-                        of: verdict,
-                        attempt: pending.attempts + 1,
-                        accepted: pending.accepted,
-                        now: now,
-                        jitter: Double.random(in: 0...1)
-                    )
-                    outcomes.append((pending.id, outcome))
-                    settlements.append(
-                        Settlement(id: pending.id, attempt: pending.attempts + 1, outcome: outcome, at: now)
-                    )
-                }
-                self.failures.note(claimed, outcomes.map(\.outcome), now: now)
-            } catch {
-                // The spool could not be read: no attempt was made.
-                self.logger.error("deliveries cannot be read from the spool", metadata: [LogKeys.reason: "\(error)"])
-                outcomes = claimed.map { ($0.id, .released) }
-                try? await self.clock.sleep(for: .seconds(1))
+            switch claim.purpose {
+            case .attempt:
+                settlements = await self.attempt(claim.deliveries)
+            case .giveUp(let reason):
+                settlements = self.giveUp(claim.deliveries, reason)
             }
-            self.tally.settled(sink: self.sink.name, outcomes.map(\.outcome))
-            self.giveBack(claimed, outcomes)
             await self.settler.submit(settlements) { self.recorded($0) }
         }
+    }
+
+    private func attempt(_ claimed: [PendingDelivery]) async -> [Settlement] {
+        let verdicts: [Verdict]
+        do {
+            verdicts = await self.sink.deliver(try await self.deliveries(claimed))
+        } catch {
+            // The spool could not be read: no attempt was made.
+            self.logger.error("deliveries cannot be read from the spool", metadata: [LogKeys.reason: "\(error)"])
+            try? await self.clock.sleep(for: .seconds(1))
+            verdicts = claimed.map { _ in .failure(.cancelled) }
+        }
+        let now = self.clock.now()
+        var settlements: [Settlement] = []
+        for (pending, verdict) in zip(claimed, verdicts) {
+            let outcome = self.policy.retry.outcome(
+                of: verdict,
+                attempt: pending.attempts + 1,
+                accepted: pending.accepted,
+                now: now,
+                jitter: Double.random(in: 0...1)
+            )
+            // What was postponed has not been tried.
+            var attempt = pending.attempts + 1
+            if case .postponed = outcome { attempt -= 1 }
+            settlements.append(Settlement(id: pending.id, attempt: attempt, outcome: outcome, at: now))
+        }
+        self.giveBack(claimed, settlements, verdicts, now: now)
+        return settlements.filter { $0.outcome != .released }
+    }
+
+    /// Deliveries that are too old, at a sink that is known to be down.
+    private func giveUp(_ claimed: [PendingDelivery], _ reason: String) -> [Settlement] {
+        let now = self.clock.now()
+        let retry = self.policy.retry
+        let settlements = claimed.map { pending in
+            let reason = retry.givenUp(reason, attempts: pending.attempts, accepted: pending.accepted, now: now)
+            return Settlement(id: pending.id, attempt: pending.attempts, outcome: .dead(reason: reason), at: now)
+        }
+        self.giveBack(claimed, settlements, [], now: now)
+        return settlements
     }
 
     private func deliveries(_ claimed: [PendingDelivery]) async throws -> [Delivery] {
@@ -171,25 +209,40 @@ final class Dispatcher: Sendable {
         }
     }
 
+    private struct Claim {
+        enum Purpose {
+            case attempt
+            case giveUp(reason: String)
+        }
+
+        var deliveries: [PendingDelivery] = []
+        var purpose = Purpose.attempt
+    }
+
     /// Waits for deliveries that may go now; nil when there is no more to do.
-    private func next() async -> [PendingDelivery]? {
+    private func next() async -> Claim? {
         while true {
             let now = self.clock.now()
-            let (claimed, isOver): ([PendingDelivery], Bool) = self.state.withLock { state in
-                guard state.phase != .stopped else { return ([], true) }
-                let claimed = state.window.claim(now: now)
-                state.inFlight += claimed.count
+            let (claim, isOver): (Claim, Bool) = self.state.withLock { state in
+                guard state.phase != .stopped else { return (Claim(), true) }
+                let claim = self.claim(&state, now: now)
+                state.inFlight += claim.deliveries.count
                 if state.isBehind && state.window.readyLanes < Dispatcher.readLimit / 4 { self.feeder.ring() }
-                return (claimed, claimed.isEmpty && self.isDone(state))
+                return (claim, claim.deliveries.isEmpty && self.isDone(state))
             }
-            if !claimed.isEmpty { return claimed }
+            if !claim.deliveries.isEmpty { return claim }
             if isOver {
                 self.endIfDone()
                 return nil
             }
             await withCheckedContinuation { continuation in
                 let mayGo = self.state.withLock { state in
-                    if state.phase == .stopped || self.isDone(state) || state.window.readyLanes > 0 { return true }
+                    if state.phase == .stopped || self.isDone(state) { return true }
+                    switch self.chance(&state, now: self.clock.now()) {
+                    case .now: return true
+                    case .at: self.alarm.ring()
+                    case .none: break
+                    }
                     state.idle.append(continuation)
                     return false
                 }
@@ -198,14 +251,64 @@ final class Dispatcher: Sendable {
         }
     }
 
-    private func giveBack(_ claimed: [PendingDelivery], _ outcomes: [(id: Delivery.ID, outcome: Outcome)]) {
-        let now = self.clock.now()
-        let awake = self.state.withLock { state in
+    private func claim(_ state: inout State, now: Timestamp) -> Claim {
+        guard state.window.hasReady(now: now) else { return Claim() }
+        var claim = Claim()
+        switch state.breaker.admission(now: now) {
+        case .yes:
+            guard self.pace.begin(now: now) else { break }
+            claim.deliveries = state.window.claim(now: now)
+        case .probe:
+            guard self.pace.begin(now: now) else { break }
+            // One that the receiver has not refused before tells most.
+            claim.deliveries = state.window.claim(now: now, limit: 1) { $0.attempts == 0 }
+            if claim.deliveries.isEmpty { claim.deliveries = state.window.claim(now: now, limit: 1) }
+            if let probe = claim.deliveries.first { state.breaker.probe(with: probe.id) }
+        case .no, .notBefore: break
+        }
+        if claim.deliveries.isEmpty, let reason = state.breaker.reason {
+            claim.deliveries = state.window.claim(now: now) { delivery in
+                self.policy.retry.isTooOld(accepted: delivery.accepted, now: now)
+            }
+            claim.purpose = .giveUp(reason: reason)
+        }
+        return claim
+    }
+
+    /// - `verdicts`: empty where no attempt was made.
+    private func giveBack(
+        _ claimed: [PendingDelivery],
+        _ settlements: [Settlement],
+        _ verdicts: [Verdict],
+        now: Timestamp
+    ) {
+        let outcomes = settlements.map { (id: $0.id, outcome: $0.outcome) }
+        // A call of the sink is one attempt at its host, whatever it holds.
+        let pause = verdicts.last.flatMap { self.pace.end($0, now: now) }
+        let (awake, changes) = self.state.withLock { state in
             state.inFlight -= claimed.count
             for (id, outcome) in outcomes where outcome != .released { state.unsettled.insert(id) }
+            let changes = zip(claimed, verdicts)
+                .compactMap { delivery, verdict in
+                    state.breaker.note(
+                        verdict,
+                        of: delivery.id,
+                        attempt: delivery.attempts + 1,
+                        now: now,
+                        jitter: Double.random(in: 0...1)
+                    )
+                }
             state.window.settle(outcomes, now: now)
-            if state.window.nextDue != nil { self.alarm.ring() }
-            return self.awaken(&state)
+            let hasToWait = !state.idle.isEmpty && state.window.readyLanes > 0
+            if state.window.nextDue != nil || state.window.nextLoad != nil || hasToWait { self.alarm.ring() }
+            return (self.awaken(&state), changes)
+        }
+        self.tally.settled(sink: self.sink.name, outcomes.lazy.map(\.outcome))
+        self.failures.note(claimed, outcomes.map(\.outcome), now: now)
+        if let pause { self.failures.paused(for: pause, reason: verdicts.last?.failure?.reason ?? "") }
+        for change in changes {
+            self.failures.note(change)
+            self.tally.changed(sink: self.sink.name, change)
         }
         for continuation in awake { continuation.resume() }
         self.endIfDone()
@@ -218,5 +321,11 @@ final class Dispatcher: Sendable {
                 if state.isReading { state.settledDuringRead.insert(settlement.id) }
             }
         }
+    }
+}
+
+extension Result {
+    fileprivate var failure: Failure? {
+        if case .failure(let failure) = self { failure } else { nil }
     }
 }

@@ -13,9 +13,33 @@ extension Dispatcher {
         if state.window.nextDue != nil { self.alarm.ring() }
     }
 
-    /// As many idle workers as there are lanes ready.
+    /// When the next attempt may begin, as far as anybody knows.
+    enum Chance: Equatable {
+        case now
+        case at(Timestamp)
+        /// Not before something else happens, which will say so.
+        case none
+    }
+
+    func chance(_ state: inout State, now: Timestamp) -> Chance {
+        var earliest = now
+        if !state.window.hasReady(now: now) {
+            guard let due = state.window.nextDue else { return .none }
+            earliest = due
+        }
+        switch state.breaker.admission(now: now) {
+        case .yes, .probe: break
+        case .notBefore(let time): earliest = max(earliest, time)
+        case .no: return .none
+        }
+        if let next = self.pace.next(now: now) { earliest = max(earliest, next) }
+        return earliest <= now ? .now : .at(earliest)
+    }
+
+    /// As many idle workers as may begin.
     func awaken(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
-        let count = min(state.window.readyLanes, state.idle.count)
+        guard !state.idle.isEmpty, self.chance(&state, now: self.clock.now()) == .now else { return [] }
+        let count = min(state.breaker.isOpen ? 1 : state.window.readyLanes, state.idle.count)
         let awake = state.idle.suffix(count)
         state.idle.removeLast(count)
         return Array(awake)
@@ -25,6 +49,7 @@ extension Dispatcher {
         switch state.phase {
         case .running: false
         case .stopped: state.inFlight == 0
+        case .finishing where state.breaker.isDisabled: state.inFlight == 0
         case .finishing: state.window.isEmpty && !state.isBehind && !state.isReading && state.inFlight == 0
         }
     }
@@ -42,17 +67,22 @@ extension Dispatcher {
         for continuation in idle { continuation.resume() }
     }
 
-    /// Waits for the next retry in short steps, and only while there is one: a retry that comes in meanwhile is seen at
-    /// most a step late.
+    /// Waits for the next chance in short steps, and only while there is one: what changes meanwhile is seen at most a
+    /// step late.
     func wakeWhenDue() async {
+        var last = self.clock.now()
         for await _ in self.alarm.rings {
-            while let due = self.state.withLock({ $0.phase == .stopped ? nil : $0.window.nextDue }) {
-                let wait = due - self.clock.now()
+            while let next = self.nextChance(&last) {
+                let wait = next - self.clock.now()
                 if wait > .zero {
                     guard (try? await self.clock.sleep(for: min(wait, .milliseconds(100)))) != nil else { return }
                     continue
                 }
-                let idle = self.state.withLock { state in state.idle.popLast() }
+                let idle = self.state.withLock { state in
+                    let now = self.clock.now()
+                    if let load = state.window.nextLoad, load <= now { self.feeder.ring() }
+                    return self.chance(&state, now: now) == .now ? state.idle.popLast() : nil
+                }
                 // Nobody idle: whoever is done first looks for what is due.
                 guard let idle else {
                     guard (try? await self.clock.sleep(for: .milliseconds(20))) != nil else { return }
@@ -64,23 +94,67 @@ extension Dispatcher {
         }
     }
 
+    private func nextChance(_ last: inout Timestamp) -> Timestamp? {
+        let now = self.clock.now()
+        defer { last = now }
+        return self.state.withLock { state in
+            guard state.phase != .stopped else { return nil }
+            if last - now > .seconds(1) { state.window.clockWentBack(by: last - now) }
+            let load = state.window.nextLoad
+            switch self.chance(&state, now: now) {
+            case .now: return now
+            case .at(let time): return load.map { min(time, $0) } ?? time
+            case .none: return load
+            }
+        }
+    }
+
+    // MARK: - Reading
+
+    /// What a read is for.
+    private enum Reading {
+        /// What follows the cursor.
+        case following(Delivery.ID, limit: Int)
+        /// Parked lanes whose time has come.
+        case lanes([LaneKey], upTo: Delivery.ID)
+    }
+
     /// Fills the window from the spool.
     func feed() async {
         var failures = 0
         for await _ in self.feeder.rings {
-            while let (cursor, limit, generation) = self.startReading() {
+            while let (reading, generation) = self.startReading() {
                 do {
-                    let read = try await self.spool.pending(
-                        sink: self.sink.name,
-                        after: cursor,
-                        limit: limit,
-                        byteLimit: Dispatcher.byteLimit / 4
-                    )
+                    switch reading {
+                    case .following(let cursor, let limit):
+                        let read = try await self.spool.pending(
+                            sink: self.sink.name,
+                            after: cursor,
+                            limit: limit,
+                            byteLimit: Dispatcher.byteLimit / 4
+                        )
+                        self.endReading(generation) { state, now in
+                            self.take(read, into: &state, now: now)
+                            // An empty read is the end, unless more was committed meanwhile (`offer` has set the flag).
+                            if !read.isEmpty { state.isBehind = true }
+                        }
+                    case .lanes(let keys, let cursor):
+                        let read = try await self.spool.pending(
+                            sink: self.sink.name,
+                            lanes: keys.map(\.inSpool),
+                            upTo: cursor,
+                            limit: Dispatcher.laneReadLimit
+                        )
+                        self.endReading(generation) { state, now in
+                            for (key, deliveries) in zip(keys, read) {
+                                self.load(key, deliveries, into: &state, now: now)
+                            }
+                        }
+                    }
                     failures = 0
-                    self.endReading(generation, read)
                 } catch {
                     failures += 1
-                    self.endReading(generation, nil)
+                    self.failReading(generation, reading)
                     if failures == 1 {
                         self.logger.error(
                             "deliveries cannot be read from the spool",
@@ -95,37 +169,69 @@ extension Dispatcher {
         }
     }
 
-    private func startReading() -> (cursor: Delivery.ID, limit: Int, generation: Int)? {
+    private func startReading() -> (Reading, generation: Int)? {
         self.state.withLock { state in
-            let room = min(state.window.room, Dispatcher.readLimit)
-            guard state.phase != .stopped, state.isBehind, room > 0, state.window.readyLanes < Dispatcher.readLimit,
+            guard state.phase != .stopped, state.window.readyLanes < Dispatcher.readLimit,
                 state.window.bytes < Dispatcher.byteLimit
             else { return nil }
+            let now = self.clock.now()
+            let wantsRoom = state.isBehind || state.window.nextLoad.map { $0 <= now } == true
+            if wantsRoom, state.window.room < Dispatcher.readLimit {
+                state.window.parkLatest(DeliveryWindow.capacity / 4, but: state.unsettled)
+            }
+            let room = min(state.window.room, Dispatcher.readLimit)
+            guard room > 0 else { return nil }
+            let keys = state.window.lanesToLoad(now: now, limit: max(1, room / Dispatcher.laneReadLimit))
+            if !keys.isEmpty {
+                state.isReading = true
+                return (.lanes(keys, upTo: state.cursor), state.generation)
+            }
+            guard state.isBehind else { return nil }
             state.isReading = true
             state.isBehind = false
-            return (state.cursor, room, state.generation)
+            return (.following(state.cursor, limit: room), state.generation)
         }
     }
 
-    private func endReading(_ generation: Int, _ read: [PendingDelivery]?) {
+    private func load(_ key: LaneKey, _ read: [PendingDelivery], into state: inout State, now: Timestamp) {
+        let waiting = read.filter { !state.unsettled.contains($0.id) && !state.settledDuringRead.contains($0.id) }
+        state.window.load(key, waiting, isCut: read.count == Dispatcher.laneReadLimit, now: now)
+    }
+
+    private func endReading(_ generation: Int, _ use: (inout State, Timestamp) -> Void) {
         let now = self.clock.now()
         let awake = self.state.withLock { state in
             state.isReading = false
-            guard let read else {
-                state.isBehind = true
-                return [CheckedContinuation<Void, Never>]()
-            }
+            defer { state.settledDuringRead = [] }
             // Somebody asked for everything again while this was read.
-            guard state.generation == generation else {
-                state.settledDuringRead = []
-                return []
-            }
-            self.take(read, into: &state, now: now)
-            state.settledDuringRead = []
-            // An empty read is the end, unless more was committed meanwhile (then `offer` has set the flag again).
-            if !read.isEmpty { state.isBehind = true }
+            guard state.generation == generation else { return [CheckedContinuation<Void, Never>]() }
+            use(&state, now)
+            if state.window.nextDue != nil || state.window.nextLoad != nil { self.alarm.ring() }
             return self.awaken(&state)
         }
         for continuation in awake { continuation.resume() }
+    }
+
+    private func failReading(_ generation: Int, _ reading: Reading) {
+        let now = self.clock.now()
+        self.state.withLock { state in
+            state.isReading = false
+            state.settledDuringRead = []
+            guard state.generation == generation else { return }
+            switch reading {
+            case .following: state.isBehind = true
+            case .lanes(let keys, _): for key in keys { state.window.park(key, until: now + .seconds(1)) }
+            }
+        }
+    }
+}
+
+extension LaneKey {
+    fileprivate var inSpool: SpoolLane {
+        switch self {
+        case .task(let lane): .task(lane)
+        case .single(let id): .single(id)
+        case .sink: preconditionFailure("a whole sink is never parked")
+        }
     }
 }

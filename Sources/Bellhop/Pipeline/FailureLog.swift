@@ -4,10 +4,24 @@ import Synchronization
 
 /// Says what goes wrong at one sink without flooding: a reason is told once, then counted, and its end is told too.
 final class FailureLog: Sendable {
+    /// How often the same reason is told, with how many there were since.
+    private static let interval: Duration = .seconds(300)
+    /// Different reasons that are remembered; a receiver may answer with another text each time.
+    private static let capacity = 32
+
+    private enum Kind: Hashable { case retry, dead, held }
+
+    private struct Reason: Hashable {
+        let kind: Kind
+        let text: String
+    }
+
     private struct State {
-        var reason: String?
-        var repeats = 0
-        var lastTold = Timestamp.distantPast
+        var told: [Reason: (at: Timestamp, untold: Int)] = [:]
+        /// Attempts that failed since a recovery was told.
+        var failures = 0
+        /// Somebody was told of one of them, and wants to know of their end.
+        var isTold = false
     }
 
     private let logger: Logger
@@ -21,46 +35,83 @@ final class FailureLog: Sendable {
         for (delivery, outcome) in zip(deliveries, outcomes) {
             switch outcome {
             case .delivered: self.recovered()
-            case .released: break
+            case .released, .postponed: break
             case .dead(let reason):
+                guard let repeats = self.isNews(.dead, reason, now: now) else { continue }
+                self.logger.error("a delivery became a dead letter", metadata: self.metadata(delivery, reason, repeats))
+            case .held(let reason):
+                guard let repeats = self.isNews(.held, reason, now: now) else { continue }
                 self.logger.error(
-                    "a delivery became a dead letter",
-                    metadata: [
-                        LogKeys.delivery: "\(delivery.id)", LogKeys.rule: "\(delivery.rule)",
-                        LogKeys.reason: "\(reason)",
-                    ]
+                    "a delivery may have arrived or not; it is held for you (bellhop deliveries list --state held)",
+                    metadata: self.metadata(delivery, reason, repeats)
                 )
             case .retry(let time, let reason):
-                guard self.isNews(reason, now: now) else { continue }
-                self.logger.warning(
-                    "a delivery failed and will be tried again",
-                    metadata: [
-                        LogKeys.delivery: "\(delivery.id)", LogKeys.attempt: "\(delivery.attempts + 1)",
-                        LogKeys.retryIn: "\(Quantity.approximate(time - now))", LogKeys.reason: "\(reason)",
-                    ]
-                )
+                guard let repeats = self.isNews(.retry, reason, now: now) else { continue }
+                var metadata = self.metadata(delivery, reason, repeats)
+                metadata[LogKeys.attempt] = "\(delivery.attempts + 1)"
+                metadata[LogKeys.retryIn] = "\(Quantity.approximate(time - now))"
+                self.logger.warning("a delivery failed and will be tried again", metadata: metadata)
             }
         }
     }
 
-    private func isNews(_ reason: String, now: Timestamp) -> Bool {
-        self.state.withLock { state in
-            let isNews = state.reason != reason || now - state.lastTold > .seconds(300)
-            state.repeats += 1
-            if isNews {
-                state.reason = reason
-                state.lastTold = now
+    func note(_ change: CircuitBreaker.Change) {
+        switch change {
+        case .opened(let reason):
+            self.logger.warning(
+                "attempts are suspended but for a probe now and then: the receiver fails",
+                metadata: [LogKeys.reason: "\(reason)"]
+            )
+        case .closed: self.logger.info("the receiver is back, attempts go on")
+        case .disabled(let reason):
+            self.logger.error(
+                "the receiver says that it is gone for good; nothing more is sent until SIGHUP or a restart, and all is kept",
+                metadata: [LogKeys.reason: "\(reason)"]
+            )
+        }
+    }
+
+    func paused(for pause: Duration, reason: String) {
+        self.logger.info(
+            "the receiver asks for a pause, which holds for all that goes to its host",
+            metadata: [LogKeys.retryIn: "\(Quantity.approximate(pause))", LogKeys.reason: "\(reason)"]
+        )
+    }
+
+    private func metadata(_ delivery: PendingDelivery, _ reason: String, _ repeats: Int) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            LogKeys.delivery: "\(delivery.id)", LogKeys.rule: "\(delivery.rule)", LogKeys.reason: "\(reason)",
+        ]
+        if repeats > 0 { metadata[LogKeys.count] = "\(repeats + 1)" }
+        return metadata
+    }
+
+    /// - Returns: how often it happened untold since it was told last; nil where it is not to be told now.
+    private func isNews(_ kind: Kind, _ text: String, now: Timestamp) -> Int? {
+        // Ages and counts at the start of a reason make no news of it.
+        let text = text.hasPrefix("given up after ") ? text.split(separator: ":").dropFirst().joined() : text
+        let reason = Reason(kind: kind, text: text)
+        return self.state.withLock { state in
+            if kind == .retry { state.failures += 1 }
+            if let last = state.told[reason], now - last.at < FailureLog.interval, now >= last.at {
+                state.told[reason]?.untold += 1
+                return nil
             }
-            return isNews
+            let untold = state.told[reason]?.untold ?? 0
+            if state.told.count >= FailureLog.capacity { state.told.removeAll() }
+            state.told[reason] = (now, 0)
+            if kind == .retry { state.isTold = true }
+            return untold
         }
     }
 
     private func recovered() {
-        let repeats = self.state.withLock { state in
-            defer { state = State() }
-            return state.reason == nil ? 0 : state.repeats
+        let failures = self.state.withLock { state in
+            guard state.isTold else { return 0 }
+            defer { (state.isTold, state.failures) = (false, 0) }
+            return state.failures
         }
-        guard repeats > 0 else { return }
-        self.logger.info("deliveries succeed again", metadata: [LogKeys.count: "\(repeats)"])
+        guard failures > 0 else { return }
+        self.logger.info("deliveries succeed again", metadata: [LogKeys.count: "\(failures)"])
     }
 }

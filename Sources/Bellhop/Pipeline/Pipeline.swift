@@ -27,9 +27,10 @@ package struct Pipeline: Service, CustomStringConvertible {
         context: ComponentContext
     ) {
         let settler = Settler(spool: spool, clock: context.clock, logger: context.logger)
+        let paces = HostPaces()
         self.sources = sources
         self.dispatchers = sinks.map {
-            Dispatcher(sink: $0, rules: rules, spool: spool, settler: settler, context: context)
+            Dispatcher(sink: $0, rules: rules, spool: spool, settler: settler, paces: paces, context: context)
         }
         self.rules = rules
         self.spool = spool
@@ -56,9 +57,12 @@ package struct Pipeline: Service, CustomStringConvertible {
         if let fault = self.shutdown.fault { throw PipelineError.stopped(fault) }
     }
 
-    /// Opens the sinks' destinations again (SIGHUP).
+    /// Opens the sinks' destinations again, and tries those that were given up or seem down (SIGHUP).
     package func reopen() async {
-        for dispatcher in self.dispatchers { await dispatcher.sink.reopen() }
+        for dispatcher in self.dispatchers {
+            await dispatcher.sink.reopen()
+            dispatcher.reset()
+        }
     }
 
     private func work() async {

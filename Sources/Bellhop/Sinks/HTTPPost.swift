@@ -1,18 +1,29 @@
 import BellhopCore
-import Crypto
-import Foundation
 
 /// What all sinks that post over HTTP have in common: their options, and what an answer's status means.
 struct HTTPPost: Sendable {
     /// The options, for each sink's reference.
-    static let reference = """
-        timeout: 15s            # for one attempt
-        connect_timeout: 5s
-        concurrency: 16         # attempts at once
-        ordered: task           # task: in order per alert; sink: strictly; none
-        headers: {}             # sent along; values may be ${SECRETS}
-        retry: { base: 1s, cap: 10m, give_up_after: 24h }
-        """
+    ///
+    /// - `rate`: the preset.
+    static func reference(rate: Rate? = nil) -> String {
+        let preset = (rate?.description ?? "none").padded(to: 12)
+        let scope = rate == nil ? "attempts per host, like 10/s or 30/m" : "for this sink; another one is per host"
+        return """
+            timeout: 15s            # for one attempt
+            connect_timeout: 5s
+            concurrency: 16         # attempts at once
+            ordered: task           # task: in order per alert; sink: strictly; none
+            headers: {}             # sent along; values may be ${SECRETS}
+            retry: { base: 1s, cap: 10m, give_up_after: 24h }
+            on_unknown: retry       # sent, but no answer came: retry, or hold for a person
+            rate_limit: \(preset)# \(scope); none
+            circuit_breaker: { failures: 10, probe_every: 30s }   # failures in a row that suspend attempts; 0 never
+            body_limit: 5MB         # larger bodies become dead letters
+            signing_secret: []      # whsec_… or whsk_…; several while you change them
+            signing_scheme: standard_webhooks   # or github (X-Hub-Signature-256)
+            \(HTTPRoute.reference)
+            """
+    }
 
     let host: String
     let policy: DispatchPolicy
@@ -20,132 +31,203 @@ struct HTTPPost: Sendable {
     private let headers: [HTTPHeader]
     private let timeout: Duration
     private let connectTimeout: Duration
+    private let bodyLimit: Int64
+    private let route: HTTPRoute
+    private let signer: WebhookSigner?
     private let context: ComponentContext
 
-    init(_ options: OptionReader, url what: String, context: ComponentContext) {
+    /// - `what`: what the URL is, for whoever left it out.
+    /// - `rate`: the receiver's own limit, where it is known.
+    init(_ options: OptionReader, url what: String, rate: Rate? = nil, context: ComponentContext) {
         self.context = context
         self.url = options.requiredSecret("url", what)
+        context.redactor.add(self.url)
         self.timeout = options.duration("timeout", default: .seconds(15), in: .milliseconds(100)...(.seconds(600)))
         self.connectTimeout = options.duration(
             "connect_timeout",
             default: .seconds(5),
             in: .milliseconds(100)...(.seconds(120))
         )
+        self.bodyLimit = options.size("body_limit", default: 5_000_000, in: 1...1_000_000_000)
+        self.headers = HTTPPost.headers(options, context)
+        self.signer = HTTPPost.signer(options, context)
+        var route = HTTPRoute(options, context: context)
+        let onUnknown = options.choice("on_unknown", default: UnknownPolicy.retry)
+        // A kept-alive connection that breaks leaves it open whether the request was read; a fresh one hardly ever.
+        route.isFresh = onUnknown == .hold
+        self.route = route
+
+        var host = "?"
+        var origin: String?
+        if !self.url.isEmpty {
+            do {
+                let url = try HTTPURL(self.url.reveal())
+                (host, origin) = (url.host, url.origin)
+            } catch {
+                options.diagnostics.error("'url': \(error) (\(options.owner))", at: options.place(of: "url"))
+            }
+        }
+        self.host = host
         self.policy = DispatchPolicy(
             order: options.choice("ordered", default: .task),
             concurrency: options.integer("concurrency", default: 16, in: 1...1000),
-            retry: RetryPolicy(options.nested("retry"))
+            retry: RetryPolicy(options.nested("retry"), onUnknown: onUnknown),
+            host: origin,
+            rate: HTTPPost.rate(options, preset: rate),
+            breaker: CircuitBreaker.Policy(options.nested("circuit_breaker"))
         )
+    }
+
+    /// Posts the body; the answer, or why there is none that counts.
+    func send(_ body: Bytes, type: String, for delivery: Delivery) async throws(DeliveryError) -> HTTPResponse {
+        guard body.count <= self.bodyLimit else {
+            throw .permanent(reason: "the body has \(body.count) bytes, more than 'body_limit' (\(self.bodyLimit))")
+        }
+        let id = WebhookIdentity.id(of: delivery)
+        let timestamp = self.context.clock.now().seconds
+        var headers = self.headers
+        headers.append(HTTPHeader("Content-Type", type))
+        headers.append(HTTPHeader("webhook-id", id))
+        headers.append(HTTPHeader("webhook-timestamp", "\(timestamp)"))
+        if let signer = self.signer { headers += signer.headers(id: id, timestamp: timestamp, body: body) }
+        let request = HTTPRequest(
+            method: .post,
+            url: self.url,
+            headers: headers,
+            body: body,
+            timeout: self.timeout,
+            connectTimeout: self.connectTimeout,
+            route: self.route
+        )
+        let response: HTTPResponse
+        do {
+            response = try await self.context.http.send(request)
+        } catch {
+            throw HTTPPost.verdict(error)
+        }
+        if let error = self.verdict(response) { throw error }
+        return response
+    }
+
+    /// `HTTP 404 from hooks.example.org: no such hook`: the start of the body on one line, without what error pages
+    /// repeat of the request.
+    func reason(_ response: HTTPResponse) -> String {
+        // A secret that the first cut tears in two is not in the part that is kept.
+        let start = self.context.redactor.redact(response.body[0..<min(response.body.count, 16_384)].string).prefix(
+            8192
+        )
+        let words = start.split { $0.isWhitespace || $0.isNewline }.joined(separator: " ")
+        let isPrintable: (Unicode.Scalar) -> Bool = { $0.value >= 32 && $0.value != 127 }
+        let text = String(String.UnicodeScalarView(words.unicodeScalars.filter(isPrintable))).prefix(300)
+        return "HTTP \(response.status) from \(self.host)" + (text.isEmpty ? "" : ": \(text)")
+    }
+
+    // MARK: - Verdicts
+
+    private static func verdict(_ error: HTTPError) -> DeliveryError {
+        switch error {
+        case .cancelled: .cancelled
+        case .badURL, .badHeader, .refused: .permanent(reason: "\(error)")
+        case .resolve, .connect, .tls, .timeout(_, _, sent: false): .unreachable(reason: "\(error)")
+        // `answerTooLarge` is for GET.
+        case .timeout, .noAnswer, .answerTooLarge: .unanswered(reason: "\(error)")
+        }
+    }
+
+    /// Nil for 2xx (webhooks.md §4: what each status means, from the practice of others).
+    private func verdict(_ response: HTTPResponse) -> DeliveryError? {
+        switch response.status {
+        case 200...299: return nil
+        case 429:
+            let asked = [self.retryAfter(response), HTTPPost.retryAfter(inBody: response.body)].compactMap { $0 }.max()
+            return .throttled(reason: self.reason(response), after: asked)
+        case 408, 425, 500, 502...504, 506...509, 511...599:
+            return .transient(reason: self.reason(response), after: self.retryAfter(response))
+        case 410: return .gone(reason: self.reason(response))
+        default: return .permanent(reason: self.reason(response))
+        }
+    }
+
+    private func retryAfter(_ response: HTTPResponse) -> Duration? {
+        let now = self.context.clock.now()
+        return response.header("retry-after").flatMap { RetryAfter.parse($0, now: now) }
+    }
+
+    /// `{"retry_after": 0.65}` (Discord), `{"parameters": {"retry_after": 5}}` (Telegram), in seconds.
+    private static func retryAfter(inBody body: Bytes) -> Duration? {
+        let seconds = try? JSONParser()
+            .parse(body) { json in
+                (json["retry_after"] ?? json["parameters"]?["retry_after"])?.leaf.number?.double
+            }
+        return (seconds ?? nil).map { .milliseconds(Int64((min(max($0, 0), 1e9) * 1000).rounded(.up))) }
+    }
+}
+
+// MARK: - Options
+
+extension HTTPPost {
+    private static func headers(_ options: OptionReader, _ context: ComponentContext) -> [HTTPHeader] {
         var headers: [HTTPHeader] = []
         for (name, value, place) in options.strings("headers") {
             if let problem = HTTPHeader.problem(name: name, value: value) ?? HTTPPost.reserved(name) {
                 options.diagnostics.error("\(problem) (\(options.owner))", at: place)
             }
             headers.append(HTTPHeader(name, value))
+            context.redactor.add(Secret(value))
         }
-        self.headers = headers
-        var host = "?"
-        if !self.url.isEmpty {
-            do {
-                host = try HTTPURL(self.url.reveal()).host
-            } catch {
-                options.diagnostics.error("'url': \(error) (\(options.owner))", at: options.place(of: "url"))
-            }
+        let size = headers.reduce(0) { $0 + $1.name.utf8.count + $1.value.reveal().utf8.count }
+        if size > 4 * HTTPHeader.limit {
+            options.diagnostics.error(
+                "the headers are longer than \(4 * HTTPHeader.limit) bytes together (\(options.owner))",
+                at: options.place(of: "headers")
+            )
         }
-        self.host = host
-    }
-
-    /// Posts the body; the answer, or why there is none that counts.
-    func send(_ body: Bytes, type: String, for delivery: Delivery) async throws(DeliveryError) -> HTTPResponse {
-        let now = self.context.clock.now()
-        let request = HTTPRequest(
-            method: .post,
-            url: self.url,
-            headers: self.headers + [
-                HTTPHeader("Content-Type", type),
-                HTTPHeader("webhook-id", HTTPPost.identity(of: delivery)),
-                HTTPHeader("webhook-timestamp", "\(now.seconds)"),
-            ],
-            body: body,
-            timeout: self.timeout,
-            connectTimeout: self.connectTimeout
-        )
-        let response: HTTPResponse
-        do {
-            response = try await self.context.http.send(request)
-        } catch {
-            throw self.classify(error)
-        }
-        return try self.classify(response)
-    }
-
-    /// Stays the same over attempts, restarts and even a lost spool, so that a receiver can tell a repeat (Standard
-    /// Webhooks, "webhook-id").
-    static func identity(of delivery: Delivery) -> String {
-        var hash = SHA256()
-        for part in [delivery.event.source, delivery.event.id, delivery.rule.name, delivery.sink] {
-            hash.update(data: Data(part.utf8))
-            hash.update(data: [0])
-        }
-        let hex = Array("0123456789abcdef".utf8)
-        let digits = hash.finalize().prefix(16).flatMap { [hex[Int($0 >> 4)], hex[Int($0 & 15)]] }
-        return "msg_" + String(decoding: digits, as: UTF8.self)
+        return headers
     }
 
     private static func reserved(_ name: String) -> String? {
         let own: Set<String> = [
-            "host", "connection", "content-length", "content-type", "transfer-encoding", "expect", "user-agent",
+            "host", "connection", "keep-alive", "te", "trailer", "upgrade", "content-length", "content-type",
+            "transfer-encoding", "expect", "user-agent", "x-hub-signature-256",
         ]
         let name = name.lowercased()
-        return own.contains(name) || name.hasPrefix("webhook-") ? "the header '\(name)' is Bellhop's own" : nil
+        let isOwn = own.contains(name) || name.hasPrefix("webhook-") || name.hasPrefix("proxy-")
+        return isOwn ? "the header '\(name)' is Bellhop's own" : nil
     }
 
-    private func classify(_ error: HTTPError) -> DeliveryError {
-        switch error {
-        case .cancelled: .cancelled
-        case .badURL: .permanent(reason: "\(error)")
-        case .answerTooLarge: .permanent(reason: "\(error)")
-        case .resolve, .connect, .tls, .timeout, .noAnswer: .transient(reason: "\(error)")
+    private static func signer(_ options: OptionReader, _ context: ComponentContext) -> WebhookSigner? {
+        let scheme = options.choice("signing_scheme", default: WebhookSigner.Scheme.standardWebhooks)
+        let secrets = options.secrets("signing_secret")
+        for secret in secrets { context.redactor.add(secret) }
+        guard !secrets.isEmpty else { return nil }
+        do {
+            return try WebhookSigner(scheme, secrets: secrets)
+        } catch {
+            options.diagnostics.error(
+                "'signing_secret': \(error) (\(options.owner))",
+                at: options.place(of: "signing_secret")
+            )
+            return nil
         }
     }
 
-    private func classify(_ response: HTTPResponse) throws(DeliveryError) -> HTTPResponse {
-        switch response.status {
-        case 200...299: return response
-        case 408, 425, 429, 500, 502, 503, 504, 520...529:
-            let now = self.context.clock.now()
-            let after = response.header("retry-after").flatMap { RetryAfter.parse($0, now: now) }
-            throw .transient(reason: self.reason(response), after: after)
-        case 506...599 where response.status != 510:
-            throw .transient(reason: self.reason(response))
-        default:
-            throw .permanent(reason: self.reason(response))
+    private static func rate(_ options: OptionReader, preset: Rate?) -> RateLimit? {
+        let preset = preset.map { RateLimit($0, .sink) }
+        guard let setting = options.optional("rate_limit") else { return preset }
+        let text = setting.text ?? ""
+        if text == "none" { return nil }
+        guard let rate = Rate(text) else {
+            options.error("'rate_limit' is a rate like 1/s, 30/m or 5/10s, or none, not \(setting.shown)", setting)
+            return preset
         }
+        // The reference shows the preset; writing it down changes nothing.
+        return rate == preset?.rate ? preset : RateLimit(rate, .host)
     }
+}
 
-    /// `HTTP 404 from hooks.example.org: no such hook`; the start of the body, without what error pages repeat of the request.
-    func reason(_ response: HTTPResponse) -> String {
-        let start = response.body[0..<min(response.body.count, 4096)].string
-        let redacted = self.redact(start)
-        let line = redacted.split(whereSeparator: \.isNewline).first.map { String($0.prefix(200)).trimmingSpaces } ?? ""
-        let printable = String(
-            String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 32 && $0.value != 127 })
-        )
-        return "HTTP \(response.status) from \(self.host)" + (printable.isEmpty ? "" : ": \(printable)")
-    }
-
-    /// Hides the URL, the headers' values, and each word of either that may be a key.
-    private func redact(_ text: String) -> String {
-        let url = self.url.reveal()
-        let path = url.firstRange(of: self.host).map { String(url[$0.upperBound...]) } ?? ""
-        var secrets = [url, path] + self.headers.map { $0.value.reveal() }
-        secrets += secrets.dropFirst().flatMap { $0.split { "/?&= ,;".contains($0) }.map(String.init) }
-        var text = text
-        // Long ones first, or a part would spoil the whole.
-        for secret in Set(secrets).sorted(by: { $0.count > $1.count }) where secret.count > 3 {
-            text = text.replacing(secret, with: "<secret>")
-        }
-        return text
+extension String {
+    fileprivate func padded(to count: Int) -> String {
+        self + String(repeating: " ", count: max(1, count - self.count))
     }
 }
 

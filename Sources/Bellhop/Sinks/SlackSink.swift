@@ -7,8 +7,11 @@ package struct SlackSink: Sink {
         # Posts a message to Slack (an incoming webhook). Without a rule's message, a good built-in text.
         kind: slack
         url: ${SLACK_WEBHOOK_URL}
-        \(HTTPPost.reference)
+        \(HTTPPost.reference(rate: SlackSink.rate))
         """
+
+    /// One message a second and short bursts, for each webhook (docs.slack.dev, "Rate limits").
+    private static let rate = Rate(5, per: .seconds(5))
 
     package let name: String
     package var address: String { self.post.host }
@@ -21,6 +24,7 @@ package struct SlackSink: Sink {
         self.post = HTTPPost(
             options,
             url: "the webhook's address, https://hooks.slack.com/services/…",
+            rate: SlackSink.rate,
             context: context
         )
     }

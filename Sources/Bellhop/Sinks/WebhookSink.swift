@@ -7,7 +7,7 @@ package struct WebhookSink: Sink {
         # Posts each event to a URL. The body is the event's JSON as it came.
         kind: webhook
         url: https://example.org/hook
-        \(HTTPPost.reference)
+        \(HTTPPost.reference())
         """
 
     package let name: String

@@ -12,6 +12,16 @@ package protocol Spool: Sendable {
     /// Pending deliveries of a sink in order, from behind `cursor`; events come with them up to about `byteLimit`.
     func pending(sink: String, after cursor: Delivery.ID, limit: Int, byteLimit: Int) async throws -> [PendingDelivery]
 
+    /// The first pending deliveries of some lanes of a sink, up to and with `cursor`, in order and without their events.
+    /// - Returns: for each lane what there is of it, at most `limit`.
+    func pending(
+        sink: String,
+        lanes: [SpoolLane],
+        upTo cursor: Delivery.ID,
+        limit: Int
+    ) async throws
+        -> [[PendingDelivery]]
+
     /// The events of deliveries that were claimed without them.
     func events(of deliveries: [Delivery.ID]) async throws -> [Delivery.ID: Event]
 
@@ -40,6 +50,14 @@ package struct Route: Sendable, Hashable {
         self.rule = rule
         self.sink = sink
     }
+}
+
+/// Deliveries that leave in order.
+package enum SpoolLane: Sendable, Hashable {
+    /// Those with one ``PendingDelivery/lane``.
+    case task(Int64)
+    /// One by itself.
+    case single(Delivery.ID)
 }
 
 /// What became of a batch in the spool.

@@ -1,13 +1,13 @@
 import ArgumentParser
 import Bellhop
 import BellhopCore
-import Foundation
 
 struct DeliveriesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "deliveries",
         abstract: "What became of events.",
-        subcommands: [List.self, Show.self],
+        discussion: "'retry' and 'discard' are for deliveries that are held, unless --state says otherwise.",
+        subcommands: [List.self, Show.self, Retry.self, Discard.self],
         defaultSubcommand: List.self
     )
 
@@ -16,25 +16,9 @@ struct DeliveriesCommand: AsyncParsableCommand {
 
         @OptionGroup var spool: SpoolOptions
         @OptionGroup var filter: FilterOptions
-        @Option(help: "pending, delivered, dead, discarded or held.")
-        var state: String?
+        @OptionGroup var state: StateOption
 
-        func validate() throws {
-            if let state = self.state, !DeliveryFilter.states.contains(state) {
-                throw ValidationError(
-                    "--state is one of \(DeliveryFilter.states.joined(separator: ", ")), not '\(state)'"
-                )
-            }
-        }
-
-        func run() async throws {
-            var filter = self.filter.filter
-            filter.state = self.state
-            try await self.spool.withSpool { spool in
-                let records = try await spool.deliveries(filter)
-                self.spool.print(records, records.table)
-            }
-        }
+        func run() async throws { try await self.spool.list(self.filter.filter(states: self.state.states)) }
     }
 
     struct Show: AsyncParsableCommand {
@@ -46,37 +30,47 @@ struct DeliveriesCommand: AsyncParsableCommand {
         @Argument(help: "The delivery's number.")
         var id: Int64
 
+        func run() async throws { try await self.spool.show(self.id) }
+    }
+
+    struct Retry: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Send held deliveries again; pending ones at once.",
+            discussion: DeliveryChange.discussion
+        )
+
+        @OptionGroup var spool: SpoolOptions
+        @OptionGroup var filter: FilterOptions
+        @OptionGroup var state: StateOption
+        @OptionGroup var selection: SelectionOptions
+
         func run() async throws {
-            try await self.spool.withSpool { spool in
-                var filter = DeliveryFilter()
-                filter.ids = [self.id]
-                guard let record = try await spool.deliveries(filter).first else {
-                    printError("there is no delivery \(self.id); 'bellhop deliveries list' shows their numbers")
-                    throw ExitCode.no
-                }
-                let attempts = try await spool.attempts(of: self.id)
-                let data = try await spool.events(of: [self.id])[self.id]?.data.string ?? ""
-                if self.spool.json {
-                    print(DeliveryStory(delivery: record, attempts: attempts, data: data).json)
-                } else {
-                    print(record.story(attempts, data: data), terminator: "")
-                }
-            }
+            try await self.spool.change(.retry, self.filter.filter(states: self.state.changeable), self.selection)
         }
     }
-}
 
-private struct DeliveryStory: Encodable {
-    let delivery: DeliveryRecord
-    let attempts: [AttemptRecord]
-    let data: String
+    struct Discard: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Settle held deliveries as not wanted any more.",
+            discussion: DeliveryChange.discussion
+        )
+
+        @OptionGroup var spool: SpoolOptions
+        @OptionGroup var filter: FilterOptions
+        @OptionGroup var state: StateOption
+        @OptionGroup var selection: SelectionOptions
+
+        func run() async throws {
+            try await self.spool.change(.discard, self.filter.filter(states: self.state.changeable), self.selection)
+        }
+    }
 }
 
 struct DeadLettersCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dead-letters",
         abstract: "Deliveries that were given up.",
-        subcommands: [List.self, Retry.self],
+        subcommands: [List.self, Show.self, Retry.self, Discard.self],
         defaultSubcommand: List.self
     )
 
@@ -86,100 +80,61 @@ struct DeadLettersCommand: AsyncParsableCommand {
         @OptionGroup var spool: SpoolOptions
         @OptionGroup var filter: FilterOptions
 
-        func run() async throws {
-            var filter = self.filter.filter
-            filter.state = "dead"
-            try await self.spool.withSpool { spool in
-                let records = try await spool.deliveries(filter)
-                self.spool.print(records, records.table)
-            }
-        }
+        func run() async throws { try await self.spool.list(self.filter.filter(states: ["dead"])) }
+    }
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Tell a dead letter's story: its event, every attempt, and the last answer."
+        )
+
+        @OptionGroup var spool: SpoolOptions
+        @Argument(help: "The delivery's number.")
+        var id: Int64
+
+        func run() async throws { try await self.spool.show(self.id, state: "dead") }
     }
 
     struct Retry: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Try dead letters again.",
-            discussion:
-                "A running bellhop takes them up within a second. With filters instead of numbers, it asks first."
+            discussion: DeliveryChange.discussion
         )
 
         @OptionGroup var spool: SpoolOptions
         @OptionGroup var filter: FilterOptions
-        @Argument(help: "Numbers of deliveries.")
-        var ids: [Int64] = []
-        @Flag(help: "Do not ask.")
-        var yes = false
+        @OptionGroup var selection: SelectionOptions
 
         func run() async throws {
-            var filter = self.filter.filter
-            filter.ids = self.ids
-            filter.state = "dead"
-            filter.limit = .max
-            try await self.spool.withSpool { spool in
-                let count = try await spool.deliveries(filter).count
-                guard count > 0 else {
-                    printError("no dead letter fits; 'bellhop dead-letters list' shows them")
-                    throw ExitCode.no
-                }
-                if self.ids.isEmpty && !self.yes {
-                    guard isatty(STDIN_FILENO) == 1 else {
-                        printError("this would retry \(count) dead letters; add --yes to do it")
-                        throw ExitCode.no
-                    }
-                    print("Retry \(count) dead letters? [y/N] ", terminator: "")
-                    fflush(nil)
-                    guard readLine()?.lowercased().hasPrefix("y") == true else { throw ExitCode.no }
-                }
-                print("\(try await spool.retryDeadLetters(filter)) deliveries are pending again")
-            }
+            try await self.spool.change(.retry, self.filter.filter(states: ["dead"]), self.selection)
+        }
+    }
+
+    struct Discard: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Settle dead letters as not wanted any more.",
+            discussion: DeliveryChange.discussion
+        )
+
+        @OptionGroup var spool: SpoolOptions
+        @OptionGroup var filter: FilterOptions
+        @OptionGroup var selection: SelectionOptions
+
+        func run() async throws {
+            try await self.spool.change(.discard, self.filter.filter(states: ["dead"]), self.selection)
         }
     }
 }
 
-struct RejectedCommand: AsyncParsableCommand {
+struct WhyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rejected",
-        abstract: "What sources sent that is no event.",
-        subcommands: [List.self, Show.self],
-        defaultSubcommand: List.self
+        commandName: "why",
+        abstract: "What became of an event: the rules that matched, its deliveries, every attempt."
     )
 
-    struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "List rejected events, newest first.")
+    @OptionGroup var spool: SpoolOptions
+    @Argument(help: "The event's id, as its source gave it.")
+    var id: String
 
-        @OptionGroup var spool: SpoolOptions
-        @Option(help: "At most so many.")
-        var limit = 100
-
-        func run() async throws {
-            try await self.spool.withSpool { spool in
-                let records = try await spool.rejected(limit: self.limit)
-                var table = Table(["ID", "SOURCE", "WHEN", "REASON", "DATA"])
-                for record in records {
-                    table.add(["\(record.id)", record.source, record.at, record.reason, String(record.data.prefix(60))])
-                }
-                self.spool.print(records, table)
-            }
-        }
-    }
-
-    struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Print one rejected event as it came.")
-
-        @OptionGroup var spool: SpoolOptions
-        @Argument(help: "Its number.")
-        var id: Int64
-
-        func run() async throws {
-            try await self.spool.withSpool { spool in
-                guard let record = try await spool.rejected(id: self.id).first else {
-                    printError("there is no rejected event \(self.id); 'bellhop rejected list' shows their numbers")
-                    throw ExitCode.no
-                }
-                print(
-                    self.spool.json ? record.json : "\(record.source), \(record.at): \(record.reason)\n\(record.data)"
-                )
-            }
-        }
-    }
+    func run() async throws { try await self.spool.why(self.id) }
 }

@@ -13,7 +13,7 @@ struct RunCommand: AsyncParsableCommand {
         abstract: "Read events, match them and deliver them, until told to stop.",
         discussion: """
             SIGTERM and SIGINT stop it in order: sources first, then attempts under way. A second one stops it at once.
-            SIGHUP opens files again. Exit code 1 means that not everything could be read or delivered.
+            SIGHUP opens files again, and tries sinks again that seem down or were disabled. Exit code 1 means that not everything could be read or delivered.
             """
     )
 
@@ -105,7 +105,7 @@ struct RunCommand: AsyncParsableCommand {
         var isStopping = false
         for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
             if signal == .sighup {
-                logger.info("files are opened again")
+                logger.info("files are opened again, and suspended sinks tried again")
                 await pipeline.reopen()
             } else if isStopping {
                 Terminal.shared.show("")
@@ -142,7 +142,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private static func isWell(_ counts: Tally.Counts, pending: Int) -> Bool {
-        counts.deadLetters == 0 && pending == 0
+        counts.deadLetters == 0 && counts.held == 0 && pending == 0
             && counts.sources.values.allSatisfy { $0.problem == nil && $0.possibleLosses.isEmpty }
     }
 
@@ -157,9 +157,17 @@ struct RunCommand: AsyncParsableCommand {
         if counts.deadLetters > 0 {
             parts.append("\(counts.deadLetters.grouped) dead letters (bellhop dead-letters list)")
         }
+        if counts.held > 0 {
+            parts.append("\(counts.held.grouped) held for you (bellhop deliveries list --state held)")
+        }
         if pending > 0 { parts.append("\(pending.grouped) pending in the spool") }
         let losses = counts.sources.values.reduce(0) { $0 + $1.possibleLosses.count }
         if losses > 0 { parts.append("\(losses) possible loss\(losses == 1 ? "" : "es"), see above") }
+        for (name, sink) in counts.sinks.sorted(by: { $0.key < $1.key }) {
+            if let problem = sink.problem {
+                parts.append("sink \(name) \(sink.isDisabled ? "is disabled" : "could not be reached"): \(problem)")
+            }
+        }
         for (name, source) in counts.sources.sorted(by: { $0.key < $1.key }) {
             if let problem = source.problem { parts.append("source \(name) not read to its end: \(problem)") }
         }

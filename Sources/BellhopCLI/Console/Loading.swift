@@ -16,10 +16,10 @@ struct ConfigurationOption: ParsableArguments {
             throw ExitCode.no
         }
         let reader = ConfigurationReader()
-        let loaded = reader.configuration(file: self.file) { folder in
+        let loaded = reader.configuration(file: self.file) { folder, guardian in
             ComponentContext(
                 clock: SystemClock(),
-                http: HTTPClient(userAgent: Version.userAgent),
+                http: HTTPClient(userAgent: Version.userAgent, guardian: guardian),
                 logger: logger,
                 tally: Tally(),
                 shutdown: Shutdown(),

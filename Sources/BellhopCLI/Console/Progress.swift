@@ -29,7 +29,7 @@ struct Progress: Sendable {
 
     private func isDone(_ counts: Tally.Counts) -> Bool {
         self.sources.allSatisfy { counts.sources[$0]?.isCaughtUp == true }
-            && counts.delivered + counts.deadLetters >= counts.owed
+            && counts.delivered + counts.deadLetters + counts.held >= counts.owed
     }
 
     private func line(_ counts: Tally.Counts) -> String {
@@ -42,7 +42,8 @@ struct Progress: Sendable {
         }.min()
         if let behind { parts.append("\(Quantity.approximate(SystemClock().now() - behind)) behind") }
         let problems = self.sources.compactMap { name in counts.sources[name]?.problem.map { "\(name): \($0)" } }
-        return "catching up: " + (parts + problems).joined(separator: ", ")
+        let sinks = counts.sinks.filter { $0.value.problem != nil }.keys.sorted().map { "\($0) is suspended" }
+        return "catching up: " + (parts + problems + sinks).joined(separator: ", ")
     }
 }
 

@@ -20,19 +20,37 @@ package struct Delivery: Sendable {
     }
 }
 
-/// Why an attempt failed, and so what becomes of the delivery.
+/// Why an attempt failed. The sink says what happened; what becomes of the delivery is decided by ``RetryPolicy``.
 package enum DeliveryError: Error, Sendable, Hashable {
-    /// Worth another attempt; `after` is what the receiver asked for.
+    /// The receiver answered that it cannot now (503); `after` is what it asked for.
     case transient(reason: String, after: Duration? = nil)
+    /// Nothing was sent: no such name, no connection, no trust, a full disk.
+    case unreachable(reason: String)
+    /// It was sent, in whole or in part, and no whole answer came: the receiver may have acted on it.
+    case unanswered(reason: String)
+    /// The receiver wants less of everything (429): its host is paused, and the attempt does not count.
+    case throttled(reason: String, after: Duration? = nil)
     /// No attempt will succeed.
     case permanent(reason: String)
+    /// The destination is gone for good (410): nothing more is sent to this sink until somebody has looked at it.
+    case gone(reason: String)
     /// The attempt was cut off by a shutdown; it does not count.
     case cancelled
 
     package var reason: String {
         switch self {
-        case .transient(let reason, _), .permanent(let reason): reason
+        case .transient(let reason, _), .unreachable(let reason), .unanswered(let reason), .throttled(let reason, _),
+            .permanent(let reason), .gone(let reason):
+            reason
         case .cancelled: "cancelled by shutdown"
+        }
+    }
+
+    /// What the receiver asked for (`Retry-After`).
+    package var retryAfter: Duration? {
+        switch self {
+        case .transient(_, let after), .throttled(_, let after): after
+        case .unreachable, .unanswered, .permanent, .gone, .cancelled: nil
         }
     }
 }
@@ -44,7 +62,19 @@ package typealias Verdict = Result<String, DeliveryError>
 package enum Outcome: Sendable, Hashable {
     case delivered(answer: String)
     case retry(at: Timestamp, reason: String)
+    /// Pending until then, as if it had not been tried.
+    case postponed(until: Timestamp, reason: String)
+    /// Kept for a person to decide: the receiver may have it already.
+    case held(reason: String)
     case dead(reason: String)
     /// Pending again as if it had not been tried.
     case released
+}
+
+/// What becomes of a delivery that left and was not answered.
+package enum UnknownPolicy: String, Sendable, CaseIterable {
+    /// It is sent again, with the same webhook-id.
+    case retry
+    /// It waits for a person: for receivers where twice is worse than not at all.
+    case hold
 }

@@ -19,7 +19,8 @@ package enum Number: Sendable, Hashable {
         }
     }
 
-    private var double: Double {
+    /// The nearest binary64.
+    package var double: Double {
         switch self {
         case .integer(let value): Double(value)
         case .unsigned(let value): Double(value)

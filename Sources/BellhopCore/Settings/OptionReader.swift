@@ -47,6 +47,11 @@ package final class OptionReader {
 
     package func requiredSecret(_ key: String, _ what: String) -> Secret { Secret(self.requiredString(key, what)) }
 
+    /// A secret, or a list of them.
+    package func secrets(_ key: String) -> [Secret] {
+        (self.optional(key)?.elementsOrSelf ?? []).compactMap { self.text($0, key, mayBeEmpty: false).map(Secret.init) }
+    }
+
     package func bool(_ key: String, default value: Bool) -> Bool {
         guard let setting = self.optional(key) else { return value }
         if case .bool(let bool) = setting.value { return bool }

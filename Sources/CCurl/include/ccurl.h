@@ -12,6 +12,9 @@ typedef size_t (*bh_write_callback)(char *bytes, size_t size, size_t count, void
 /// Returns CURL_PREREQFUNC_OK or CURL_PREREQFUNC_ABORT; called once each time a request is sent.
 typedef int (*bh_prereq_callback)(void *context, char *remote, char *local, int remote_port, int local_port);
 
+/// Returns a socket for a connection to the address, or CURL_SOCKET_BAD where none may be made.
+typedef curl_socket_t (*bh_opensocket_callback)(void *context, curlsocktype purpose, struct curl_sockaddr *address);
+
 void bh_global_init(void);
 const char *bh_version(void);
 
@@ -26,6 +29,10 @@ CURLcode bh_easy_set_headers(bh_easy *easy, struct curl_slist *headers);
 CURLcode bh_easy_set_writer(bh_easy *easy, bh_write_callback callback, void *context);
 CURLcode bh_easy_set_header_reader(bh_easy *easy, bh_write_callback callback, void *context);
 CURLcode bh_easy_set_prereq(bh_easy *easy, bh_prereq_callback callback, void *context);
+CURLcode bh_easy_set_opensocket(bh_easy *easy, bh_opensocket_callback callback, void *context);
+/// The address in network order: 4 or 16 bytes, none for other families.
+const uint8_t *bh_address_bytes(const struct curl_sockaddr *address, long *count);
+curl_socket_t bh_open_socket(const struct curl_sockaddr *address);
 long bh_easy_status(bh_easy *easy);
 /// Bytes of request sent so far, headers included: 0 means the receiver cannot have seen anything.
 long bh_easy_sent(bh_easy *easy);

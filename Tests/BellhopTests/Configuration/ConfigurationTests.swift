@@ -20,7 +20,7 @@ import Testing
     ) throws -> (Configuration?, [String]) {
         let path = try self.folder.write("bellhop.yaml", yaml)
         let reader = ConfigurationReader(environment: environment)
-        let configuration = reader.configuration(file: path) { .stub(folder: $0) }
+        let configuration = reader.configuration(file: path) { folder, _ in .stub(folder: folder) }
         return (
             configuration, reader.diagnostics.all.map { $0.description.replacing("\(self.folder.path)/", with: "") }
         )

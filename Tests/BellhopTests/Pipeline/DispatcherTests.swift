@@ -18,7 +18,14 @@ import Testing
         let spool = try SQLiteSpool.inMemory()
         let context = ComponentContext.stub(clock: self.clock, tally: tally)
         let settler = Settler(spool: spool, clock: SystemClock(), logger: context.logger)
-        let dispatcher = Dispatcher(sink: sink, rules: self.rules, spool: spool, settler: settler, context: context)
+        let dispatcher = Dispatcher(
+            sink: sink,
+            rules: self.rules,
+            spool: spool,
+            settler: settler,
+            paces: HostPaces(),
+            context: context
+        )
         let batch = Batch(source: "relay", events: events, checkpoint: nil)
         let routes = events.map { _ in [Route(rule: "all", sink: "sink")] }
         _ = try await spool.append(batch, routes: routes, now: self.clock.now())
@@ -67,7 +74,7 @@ import Testing
         }
         #expect(tally.current.deadLetters == 1)
         var filter = DeliveryFilter()
-        filter.state = "dead"
+        filter.states = ["dead"]
         #expect(try await spool.deliveries(filter).first?.answer?.contains("given up") == true)
     }
 
@@ -75,7 +82,9 @@ import Testing
         let sink = RecordingSink { $0.attempt == 1 ? .failure(.permanent(reason: "404")) : .success("ok") }
         let spool = try await self.run(sink, events: [.stub(id: "a"), .stub(id: "b")]) { dispatcher, spool in
             await sink.waitForAttempts(2)
-            while try await spool.retryDeadLetters(DeliveryFilter()) < 2 { await Task.yield() }
+            var dead = DeliveryFilter()
+            dead.states = ["dead"]
+            while try await spool.retry(dead, now: SystemClock().now()) < 2 { await Task.yield() }
             dispatcher.reload()
             await sink.waitForAttempts(4)
         }

@@ -123,7 +123,7 @@ import Testing
         let (_, tally) = try await self.runOnce([], events: 20, spool: spool, sink: sink)
         #expect(tally.current.deadLetters == 1 && tally.current.delivered == 19)
         var filter = DeliveryFilter()
-        filter.state = "dead"
+        filter.states = ["dead"]
         #expect(try await spool.deliveries(filter).map(\.answer) == ["HTTP 404"])
     }
 

@@ -129,10 +129,10 @@ import Testing
         let other = try SQLiteSpool.existing(in: self.folder.path)
         let before = try await spool.foreignChanges()
         var filter = DeliveryFilter()
-        filter.state = "dead"
+        filter.states = ["dead"]
         #expect(try await other.deliveries(filter).map(\.answer) == ["404"])
         #expect(try await other.attempts(of: id).map(\.reason) == ["404"])
-        #expect(try await other.retryDeadLetters(DeliveryFilter()) == 1)
+        #expect(try await other.retry(filter, now: SystemClock().now()) == 1)
         #expect(try await spool.foreignChanges() != before)
         let pending = try #require(try await spool.pending(sink: "s", after: 0, limit: 9, byteLimit: .max).first)
         #expect(pending.attempts == 3 && pending.due <= self.now && pending.accepted > self.now)

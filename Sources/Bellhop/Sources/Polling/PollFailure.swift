@@ -44,7 +44,11 @@ struct PollFailure: Error, Hashable {
 
     init(_ error: HTTPError) {
         self.reason = "\(error)"
-        self.patience = .backOff(atLeast: nil)
+        // What the network guard refuses, and headers that cannot be sent, only a person can change.
+        switch error {
+        case .refused, .badURL, .badHeader: self.patience = .rarely
+        default: self.patience = .backOff(atLeast: nil)
+        }
         self.status = nil
     }
 

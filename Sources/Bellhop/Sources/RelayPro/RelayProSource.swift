@@ -16,6 +16,7 @@ package struct RelayProSource: Source {
         overlap: 2m                            # read again at each poll, for events that show up late
         page_limit: 100                        # the API gives no more than 100
         timeout: 30s                           # for one request
+        \(HTTPRoute.reference)
         """
 
     package let name: String
@@ -27,6 +28,7 @@ package struct RelayProSource: Source {
     private let authorization: HTTPHeader
     private let pollInterval: Duration
     private let timeout: Duration
+    private let route: HTTPRoute
     private let settings: RelayWalk.Settings
     private let context: ComponentContext
     private let logger: Logger
@@ -42,6 +44,7 @@ package struct RelayProSource: Source {
             "on the Relay Dash under Help > Server Details > Subscriber"
         )
         let key = options.requiredSecret("api_key", "Relay issues it on request")
+        context.redactor.add(key)
         let scheme = options.string("auth_scheme", default: "RelayApiKey")
         self.authorization = HTTPHeader("Authorization", "\(scheme) \(key.reveal())")
         self.baseURL = options.string("base_url", default: "https://api.relaypro.com")
@@ -51,6 +54,7 @@ package struct RelayProSource: Source {
             in: .milliseconds(100)...(.seconds(3600))
         )
         self.timeout = options.duration("timeout", default: .seconds(30), in: .seconds(1)...(.seconds(600)))
+        self.route = HTTPRoute(options, context: context)
         self.settings = RelayWalk.Settings(
             overlap: options.duration("overlap", default: .seconds(120), in: .zero...(.seconds(86_400))),
             startFrom: options.duration(
@@ -216,7 +220,8 @@ package struct RelayProSource: Source {
             ],
             timeout: self.timeout,
             answerLimit: 16 * 1024 * 1024,
-            acceptsGzip: true
+            acceptsGzip: true,
+            route: self.route
         )
     }
 

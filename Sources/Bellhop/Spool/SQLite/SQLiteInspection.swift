@@ -21,6 +21,18 @@ package struct DeliveryRecord: Sendable, Encodable {
     package let answer: String?
 }
 
+/// An event as it was accepted.
+package struct EventRecord: Sendable, Encodable {
+    /// In the spool.
+    package let number: Int64
+    package let id: String
+    package let source: String
+    package let time: String
+    package let task: String?
+    package let accepted: String
+    package let data: String
+}
+
 /// One attempt that failed.
 package struct AttemptRecord: Sendable, Encodable {
     package let number: Int
@@ -38,12 +50,19 @@ package struct RejectedRecord: Sendable, Encodable {
 
 /// Which deliveries are meant; nil is any.
 package struct DeliveryFilter: Sendable {
-    package var state: String?
+    package var states: [String] = []
     package var sink: String?
     package var rule: String?
     package var event: String?
+    /// An event's number in the spool.
+    package var eventNumber: Int64?
     package var task: String?
     package var ids: [Int64] = []
+    /// Part of the last answer, or of why there was none.
+    package var reason: String?
+    /// Settled before or after then; where they are not, accepted.
+    package var before: Timestamp?
+    package var after: Timestamp?
     package var limit = 100
 
     package static let states = ["pending", "delivered", "dead", "discarded", "held"]
@@ -69,8 +88,7 @@ extension SQLiteSpool {
                 sql: """
                     SELECT d.id, d.state, k.name AS sink, r.name AS rule, s.name AS source, e.key, e.task, e.time, e.accepted,
                         d.attempts, d.due, d.settled, d.answer
-                    FROM delivery d JOIN event e ON e.id = d.event JOIN source s ON s.id = e.source
-                    JOIN rule r ON r.id = d.rule JOIN sink k ON k.id = d.sink
+                    FROM \(SQLiteSpool.joined)
                     WHERE \(condition) ORDER BY d.id DESC LIMIT \(filter.limit)
                     """,
                 arguments: arguments
@@ -90,31 +108,108 @@ extension SQLiteSpool {
         }
     }
 
-    /// Makes dead letters pending again, with all their attempts before them.
-    /// - Returns: how many.
-    package func retryDeadLetters(_ filter: DeliveryFilter) async throws -> Int {
-        var filter = filter
-        filter.state = "dead"
+    package func count(_ filter: DeliveryFilter) async throws -> Int {
         let (condition, arguments) = SQLiteSpool.condition(filter)
-        let now = SystemClock().now().nanoseconds
-        return try await self.write { db in
-            let ids = try Int64.fetchAll(
+        return try await self.read { db in
+            try Int.fetchOne(
                 db,
-                sql: """
-                    SELECT d.id FROM delivery d JOIN event e ON e.id = d.event JOIN rule r ON r.id = d.rule
-                    JOIN sink k ON k.id = d.sink WHERE \(condition)
-                    """,
+                sql: "SELECT count(*) FROM \(SQLiteSpool.joined) WHERE \(condition)",
+                arguments: arguments
+            ) ?? 0
+        }
+    }
+
+    /// Makes deliveries pending again and due at once, with all their attempts before them. Their patience starts anew.
+    /// - Returns: how many.
+    package func retry(_ filter: DeliveryFilter, now: Timestamp) async throws -> Int {
+        try await self.update(
+            filter,
+            from: [SQLiteSchema.State.pending, SQLiteSchema.State.dead, SQLiteSchema.State.held],
+            "state = 0, due = 0, settled = NULL, retried = ?",
+            now
+        )
+    }
+
+    /// Settles deliveries as nobody wants them any more.
+    /// - Returns: how many.
+    package func discard(_ filter: DeliveryFilter, now: Timestamp) async throws -> Int {
+        try await self.update(
+            filter,
+            from: [SQLiteSchema.State.pending, SQLiteSchema.State.dead, SQLiteSchema.State.held],
+            "state = 3, settled = ?",
+            now
+        )
+    }
+
+    /// A transaction for some thousand at a time, so that a bellhop that runs waits for none of them long.
+    private func update(
+        _ filter: DeliveryFilter,
+        from states: [Int],
+        _ change: String,
+        _ now: Timestamp
+    ) async throws
+        -> Int
+    {
+        let (condition, arguments) = SQLiteSpool.condition(filter)
+        let ids = try await self.read { db in
+            try Int64.fetchAll(
+                db,
+                sql: "SELECT d.id FROM \(SQLiteSpool.joined) WHERE \(condition) ORDER BY d.id",
                 arguments: arguments
             )
-            for id in ids {
-                // Its patience starts anew, counted from now.
-                try db.execute(
-                    sql: "UPDATE delivery SET state = 0, due = 0, settled = NULL, retried = ? WHERE id = ?",
-                    arguments: [now, id]
+        }
+        let allowed = states.map(String.init).joined(separator: ",")
+        var changed = 0
+        for start in stride(from: 0, to: ids.count, by: 2000) {
+            changed += try await self.write { db in
+                let statement = try db.cachedStatement(
+                    sql: "UPDATE delivery SET \(change) WHERE id = ? AND state IN (\(allowed))"
+                )
+                var count = 0
+                for id in ids[start..<min(start + 2000, ids.count)] {
+                    try statement.execute(arguments: [now.nanoseconds, id])
+                    count += db.changesCount
+                }
+                return count
+            }
+        }
+        return changed
+    }
+
+    private static let joined = """
+        delivery d JOIN event e ON e.id = d.event JOIN source s ON s.id = e.source
+        JOIN rule r ON r.id = d.rule JOIN sink k ON k.id = d.sink
+        """
+
+    /// What is known of events with an id, from any source.
+    package func events(id: String) async throws -> [EventRecord] {
+        try await self.read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT e.id, s.name, e.key, e.time, e.task, e.accepted, e.data
+                    FROM source s JOIN event e ON e.source = s.id
+                    WHERE e.digest IN (\(try SQLiteSpool.digests(of: id, db))) AND e.key = ? ORDER BY e.id
+                    """,
+                arguments: [id]
+            )
+            .map { row in
+                EventRecord(
+                    number: row[0],
+                    id: row[2],
+                    source: row[1],
+                    time: SQLiteSpool.time(row[3]) ?? "",
+                    task: row[4],
+                    accepted: SQLiteSpool.time(row[5]) ?? "",
+                    data: SQLiteSpool.bytes(row, 6)?.string ?? ""
                 )
             }
-            return ids.count
         }
+    }
+
+    private static func digests(of key: String, _ db: Database) throws -> String {
+        try String.fetchAll(db, sql: "SELECT name FROM source").map { String(SQLiteSchema.digest($0, key)) }
+            .joined(separator: ",")
     }
 
     /// Newest first.
@@ -148,11 +243,16 @@ extension SQLiteSpool {
             conditions.append(condition)
             arguments += [value]
         }
-        add("d.state = ?", filter.state.flatMap { DeliveryFilter.states.firstIndex(of: $0) })
+        let states = filter.states.compactMap { DeliveryFilter.states.firstIndex(of: $0) }
+        if !states.isEmpty { conditions.append("d.state IN (\(states.map(String.init).joined(separator: ",")))") }
         add("k.name = ?", filter.sink)
         add("r.name = ?", filter.rule)
         add("e.key = ?", filter.event)
+        add("d.event = ?", filter.eventNumber)
         add("e.task = ?", filter.task)
+        add("instr(d.answer, ?) > 0", filter.reason)
+        add("coalesce(d.settled, e.accepted) < ?", filter.before?.nanoseconds)
+        add("coalesce(d.settled, e.accepted) >= ?", filter.after?.nanoseconds)
         if !filter.ids.isEmpty { conditions.append("d.id IN (\(filter.ids.map(String.init).joined(separator: ",")))") }
         return (conditions.joined(separator: " AND "), arguments)
     }

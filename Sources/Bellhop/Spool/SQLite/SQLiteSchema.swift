@@ -70,6 +70,11 @@ enum SQLiteSchema {
                     """
             )
         }
+        migrator.registerMigration("2: pending deliveries by lane") { db in
+            try db.execute(
+                sql: "CREATE INDEX deliveryLane ON delivery(sink, lane, id) WHERE state = 0 AND lane IS NOT NULL"
+            )
+        }
         return migrator
     }
 

@@ -119,44 +119,6 @@ package struct SQLiteSpool: Spool {
         }
     }
 
-    package func pending(
-        sink: String,
-        after cursor: Delivery.ID,
-        limit: Int,
-        byteLimit: Int
-    ) async throws -> [PendingDelivery] {
-        try await self.read { db in
-            let statement = try db.cachedStatement(
-                sql: """
-                    SELECT d.id, r.name, d.lane, d.attempts, d.due, coalesce(d.retried, e.accepted), s.name, e.key, e.time, e.task, e.data, e.normalized
-                    FROM delivery d JOIN event e ON e.id = d.event JOIN rule r ON r.id = d.rule
-                    JOIN source s ON s.id = e.source
-                    WHERE d.state = 0 AND d.sink = (SELECT id FROM sink WHERE name = ?) AND d.id > ?
-                    ORDER BY d.id LIMIT ?
-                    """
-            )
-            let rows = try Row.fetchCursor(statement, arguments: [sink, cursor, limit])
-            var found: [PendingDelivery] = []
-            var bytes = 0
-            while bytes < byteLimit, let row = try rows.next() {
-                let event = SQLiteSpool.event(row, from: 6)
-                bytes += event.data.count + (event.normalized?.count ?? 0)
-                found.append(
-                    PendingDelivery(
-                        id: row[0],
-                        rule: row[1],
-                        lane: row[2],
-                        attempts: row[3],
-                        due: Timestamp(nanoseconds: row[4]),
-                        accepted: Timestamp(nanoseconds: row[5]),
-                        event: event
-                    )
-                )
-            }
-            return found
-        }
-    }
-
     package func events(of deliveries: [Delivery.ID]) async throws -> [Delivery.ID: Event] {
         try await self.read { db in
             let statement = try db.cachedStatement(
@@ -171,36 +133,6 @@ package struct SQLiteSpool: Spool {
                 found[id] = SQLiteSpool.event(row, from: 0)
             }
             return found
-        }
-    }
-
-    package func settle(_ settlements: [Settlement], now: Timestamp) async throws {
-        try await self.write { db in
-            let update = try db.cachedStatement(
-                sql: "UPDATE delivery SET state = ?, attempts = ?, due = ?, settled = ?, answer = ? WHERE id = ?"
-            )
-            let attempt = try db.cachedStatement(
-                sql:
-                    "INSERT OR REPLACE INTO attempt(delivery, at, number, reason) SELECT id, ?, ?, ? FROM delivery WHERE id = ?"
-            )
-            for settlement in settlements {
-                let state: Int
-                var due: Int64 = 0
-                var settled: Int64? = settlement.at.nanoseconds
-                let answer: String
-                switch settlement.outcome {
-                case .released: continue
-                case .delivered(let text): (state, answer) = (SQLiteSchema.State.delivered, text)
-                case .dead(let reason): (state, answer) = (SQLiteSchema.State.dead, reason)
-                case .retry(let time, let reason):
-                    (state, answer) = (SQLiteSchema.State.pending, reason)
-                    due = time.nanoseconds
-                    settled = nil
-                }
-                try update.execute(arguments: [state, settlement.attempt, due, settled, answer, settlement.id])
-                guard state != SQLiteSchema.State.delivered else { continue }
-                try attempt.execute(arguments: [settlement.at.nanoseconds, settlement.attempt, answer, settlement.id])
-            }
         }
     }
 

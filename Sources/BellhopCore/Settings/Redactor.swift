@@ -1,0 +1,78 @@
+import Synchronization
+
+/// Hides configured secrets in texts of others: error pages repeat URLs and headers.
+package final class Redactor: Sendable {
+    private struct State {
+        var words: Set<String> = []
+        /// Long ones first, or a part would spoil the whole.
+        var sorted: [String]?
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// A secret, and each word of it that may be a key by itself.
+    package func add(_ secret: Secret) {
+        let text = secret.reveal()
+        var words = [text]
+        // Of a URL what follows the host, which may be shown.
+        if let scheme = text.firstRange(of: "://") {
+            let rest = text[scheme.upperBound...]
+            words = [text, String(rest.drop { !"/?#".contains($0) })]
+            // And what comes before it: a proxy's user and password.
+            if let at = rest.prefix(while: { !"/?#".contains($0) }).lastIndex(of: "@") {
+                words.append(String(rest[..<at]))
+            }
+        }
+        words += words.flatMap { $0.split { "/?&=#@: ,;\n".contains($0) }.map(String.init) }.filter(Redactor.mayBeKey)
+        words += words.flatMap {
+            [$0.percentDecoded, $0.replacing("/", with: "\\/"), $0.replacing("&", with: "&amp;")]
+        }
+        self.state.withLock { state in
+            // A host stands between scheme and path of a URL.
+            for word in words where word.utf8.count > 3 { state.words.insert(word) }
+            state.sorted = nil
+        }
+    }
+
+    package func redact(_ text: String) -> String {
+        let words = self.state.withLock { state in
+            let sorted = state.sorted ?? state.words.sorted { $0.utf8.count > $1.utf8.count }
+            state.sorted = sorted
+            return sorted
+        }
+        var text = text
+        for word in words where text.contains(word) { text = text.replacing(word, with: "<secret>") }
+        return text
+    }
+
+    /// Words like `hooks` and `https` are no keys: those are long, or have digits.
+    private static func mayBeKey(_ word: String) -> Bool {
+        let count = word.utf8.count
+        let hasDigit = word.utf8.contains { (48...57).contains($0) }
+        return count >= 10 || count >= 5 && hasDigit
+    }
+}
+
+extension String {
+    private static let hexDigits = Set("0123456789abcdefABCDEF".utf8)
+
+    /// `%41` as the byte it stands for.
+    fileprivate var percentDecoded: String {
+        var bytes: [UInt8] = []
+        var rest = Array(self.utf8)[...]
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(2)
+            if byte == UInt8(ascii: "%"), digits.count == 2, digits.allSatisfy(String.hexDigits.contains),
+                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+            {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
