@@ -9,12 +9,14 @@ import HeapModule
 /// lanes that wait longest are parked, which means that only their names stay here, and of a long lane only its start is
 /// here. What is missing is in the spool, and ``lanesToLoad(now:limit:)`` says what of it is wanted.
 struct DeliveryWindow {
-    /// Deliveries in memory.
-    static let capacity = 4096
-    /// Of one task. Its others follow when these have left.
-    static let laneCapacity = 256
-    /// Lanes known by name only: the tasks that may be stuck before younger ones have to wait.
-    static let parkingCapacity = 200_000
+    struct Limits {
+        /// Deliveries in memory.
+        var deliveries = 4096
+        /// Of one task. Its others follow when these have left.
+        var perLane = 256
+        /// Lanes known by name only: the tasks that may be stuck before younger ones have to wait.
+        var parked = 200_000
+    }
 
     private struct Lane {
         var waiting: Deque<PendingDelivery> = []
@@ -30,6 +32,7 @@ struct DeliveryWindow {
         static func < (left: Alarm, right: Alarm) -> Bool { left.due < right.due }
     }
 
+    let limits: Limits
     private let policy: DispatchPolicy
     private var lanes: [LaneKey: Lane] = [:]
     /// Lanes whose first delivery may go now.
@@ -41,18 +44,21 @@ struct DeliveryWindow {
     private var parked: Set<LaneKey> = []
     /// When they are wanted here again; those that are being loaded have left it.
     private var parkedLater: Heap<Alarm> = []
+    /// Parked lanes whose first delivery need not wait for its time any more.
+    private var hastened: Set<LaneKey> = []
     /// Of the events that wait here.
     private(set) var bytes = 0
 
-    init(_ policy: DispatchPolicy) {
+    init(_ policy: DispatchPolicy, limits: Limits = Limits()) {
         self.policy = policy
+        self.limits = limits
     }
 
     var count: Int { self.keys.count }
     var parkedCount: Int { self.parked.count }
     var isEmpty: Bool { self.keys.isEmpty && self.parked.isEmpty }
     var readyLanes: Int { self.ready.count }
-    var room: Int { DeliveryWindow.capacity - self.keys.count }
+    var room: Int { self.limits.deliveries - self.keys.count }
     /// When the next delivery that waits for its time may go.
     var nextDue: Timestamp? { self.later.min?.due }
     /// When a parked lane is wanted again.
@@ -65,7 +71,7 @@ struct DeliveryWindow {
         // It is found in the spool when its lane is loaded.
         guard !self.parked.contains(key) else { return }
         if let lane = self.lanes[key], self.policy.order == .task,
-            lane.isCut || lane.waiting.count >= DeliveryWindow.laneCapacity
+            lane.isCut || lane.waiting.count >= self.limits.perLane
         {
             self.lanes[key]?.isCut = true
             return
@@ -171,7 +177,7 @@ struct DeliveryWindow {
         guard self.policy.order != .sink else { return }
         var passed: [Alarm] = []
         var freed = 0
-        while freed < count, self.parked.count < DeliveryWindow.parkingCapacity, let alarm = self.later.popMax() {
+        while freed < count, self.parked.count < self.limits.parked, let alarm = self.later.popMax() {
             let waiting = self.lanes[alarm.key]?.waiting ?? []
             guard !waiting.contains(where: { kept.contains($0.id) }) else {
                 passed.append(alarm)
@@ -199,12 +205,26 @@ struct DeliveryWindow {
     /// - `isCut`: the spool has more of it.
     mutating func load(_ key: LaneKey, _ deliveries: [PendingDelivery], isCut: Bool, now: Timestamp) {
         guard self.parked.remove(key) != nil else { return }
+        let isHastened = self.hastened.remove(key) != nil
         guard !deliveries.isEmpty else {
             if isCut { self.park(key, until: now + Settler.delay) }
             return
         }
-        for delivery in deliveries { self.insert(delivery, key, now: now) }
+        for var delivery in deliveries {
+            if isHastened { delivery.due = min(delivery.due, now) }
+            self.insert(delivery, key, now: now)
+        }
         self.lanes[key]?.isCut = isCut
+    }
+
+    /// The receiver is back: what waits because it was not there need not wait any longer.
+    mutating func hasten(now: Timestamp) {
+        while let alarm = self.later.popMin() {
+            self.lanes[alarm.key]?.waiting[0].due = now
+            self.ready.append(alarm.key)
+        }
+        self.parkedLater = Heap(self.parkedLater.unordered.map { Alarm(due: min(now, $0.due), key: $0.key) })
+        self.hastened = self.parked
     }
 
     /// It could not be read; it is wanted again then.
@@ -222,6 +242,7 @@ struct DeliveryWindow {
         self.later = []
         self.parked = []
         self.parkedLater = []
+        self.hastened = []
         for key in Array(self.lanes.keys) {
             for delivery in self.lanes[key]?.waiting ?? [] where !kept.contains(delivery.id) { self.forget(delivery) }
             self.lanes[key]?.waiting.removeAll { !kept.contains($0.id) }

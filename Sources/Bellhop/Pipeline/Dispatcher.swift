@@ -118,7 +118,10 @@ final class Dispatcher: Sendable {
 
     /// Somebody has mended what disabled the sink, or wants to know at once whether it is back.
     func reset() {
-        self.state.withLock { $0.breaker.reset() }
+        self.state.withLock { state in
+            state.breaker.reset()
+            state.window.hasten(now: self.clock.now())
+        }
         self.alarm.ring()
     }
 
@@ -299,6 +302,7 @@ final class Dispatcher: Sendable {
                     )
                 }
             state.window.settle(outcomes, now: now)
+            if changes.contains(.closed) { state.window.hasten(now: now) }
             let hasToWait = !state.idle.isEmpty && state.window.readyLanes > 0
             if state.window.nextDue != nil || state.window.nextLoad != nil || hasToWait { self.alarm.ring() }
             return (self.awaken(&state), changes)

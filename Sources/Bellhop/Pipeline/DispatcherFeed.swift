@@ -176,8 +176,8 @@ extension Dispatcher {
             else { return nil }
             let now = self.clock.now()
             let wantsRoom = state.isBehind || state.window.nextLoad.map { $0 <= now } == true
-            if wantsRoom, state.window.room < Dispatcher.readLimit {
-                state.window.parkLatest(DeliveryWindow.capacity / 4, but: state.unsettled)
+            if wantsRoom, state.window.room < state.window.limits.deliveries / 8 {
+                state.window.parkLatest(state.window.limits.deliveries / 4, but: state.unsettled)
             }
             let room = min(state.window.room, Dispatcher.readLimit)
             guard room > 0 else { return nil }

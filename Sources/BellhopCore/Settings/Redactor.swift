@@ -15,22 +15,18 @@ package final class Redactor: Sendable {
     /// A secret, and each word of it that may be a key by itself.
     package func add(_ secret: Secret) {
         let text = secret.reveal()
-        var words = [text]
-        // Of a URL what follows the host, which may be shown.
+        var parts = [text]
         if let scheme = text.firstRange(of: "://") {
+            // Of a URL the host may be shown, but not what follows it, nor a proxy's user and password before it.
             let rest = text[scheme.upperBound...]
-            words = [text, String(rest.drop { !"/?#".contains($0) })]
-            // And what comes before it: a proxy's user and password.
-            if let at = rest.prefix(while: { !"/?#".contains($0) }).lastIndex(of: "@") {
-                words.append(String(rest[..<at]))
-            }
+            let authority = rest.prefix { !"/?#".contains($0) }
+            parts = [String(rest.dropFirst(authority.count))]
+            if let at = authority.lastIndex(of: "@") { parts.append(String(authority[..<at])) }
         }
-        words += words.flatMap { $0.split { "/?&=#@: ,;\n".contains($0) }.map(String.init) }.filter(Redactor.mayBeKey)
-        words += words.flatMap {
-            [$0.percentDecoded, $0.replacing("/", with: "\\/"), $0.replacing("&", with: "&amp;")]
-        }
+        var words = [text] + parts
+        words += parts.flatMap { $0.split { "/?&=#@: ,;\n".contains($0) }.map(String.init) }.filter(Redactor.mayBeKey)
+        words += words.flatMap { [$0.percentDecoded, $0.replacing("/", with: "\\/"), $0.replacing("&", with: "&amp;")] }
         self.state.withLock { state in
-            // A host stands between scheme and path of a URL.
             for word in words where word.utf8.count > 3 { state.words.insert(word) }
             state.sorted = nil
         }
