@@ -78,8 +78,40 @@ package struct SpoolContract {
             try await self.spool.events(of: [pending[1].id])[pending[1].id]?.id == "b",
             "events are found by delivery"
         )
+        try await self.checkLanes(&found)
         try await self.checkPruning(&found)
         return found
+    }
+
+    private func checkLanes(_ found: inout [String]) async throws {
+        func check(_ isTrue: Bool, _ sentence: String) { if !isTrue { found.append(sentence) } }
+        let events = ["t1", "t2", "t1", nil, "t1"].enumerated()
+            .map { Event.stub(id: "lane\($0)", source: "lanes", task: $1) }
+        let batch = Batch(source: "lanes", events: events, checkpoint: nil)
+        let routes = events.map { _ in [Route(rule: "r", sink: "lanes")] }
+        let ids = try await self.spool.append(batch, routes: routes, now: self.now).deliveries["lanes"] ?? []
+        let lane = ids[0].lane ?? 0
+        func read(_ lanes: [SpoolLane], upTo cursor: Int64, _ limit: Int) async throws -> [[Int64]] {
+            try await self.spool.pending(sink: "lanes", lanes: lanes, upTo: cursor, limit: limit).map { $0.map(\.id) }
+        }
+        check(
+            try await read([.task(lane), .single(ids[3].id)], upTo: .max, 9)
+                == [[ids[0].id, ids[2].id, ids[4].id], [ids[3].id]],
+            "a lane's pending deliveries come in order, one by itself by its number"
+        )
+        check(try await read([.task(lane)], upTo: ids[3].id, 9) == [[ids[0].id, ids[2].id]], "not beyond the cursor")
+        check(try await read([.task(lane)], upTo: .max, 1) == [[ids[0].id]], "and not beyond the limit")
+        let later = self.now + .seconds(60)
+        try await self.spool.settle(
+            [
+                Settlement(id: ids[0].id, attempt: 0, outcome: .postponed(until: later, reason: "429"), at: self.now),
+                Settlement(id: ids[2].id, attempt: 1, outcome: .held(reason: "no answer"), at: self.now),
+            ],
+            now: self.now
+        )
+        let rest = try await self.spool.pending(sink: "lanes", lanes: [.task(lane)], upTo: .max, limit: 9)[0]
+        check(rest.map(\.id) == [ids[0].id, ids[4].id], "what is held is not pending, what is postponed is")
+        check(rest.first?.attempts == 0 && rest.first?.due == later, "being postponed is no attempt, but has a time")
     }
 
     private func checkPruning(_ found: inout [String]) async throws {
@@ -108,14 +140,28 @@ package struct SpoolContract {
             let batch = Batch(source: "prune", events: [.stub(id: id, source: "prune", time: old)], checkpoint: nil)
             return try await self.spool.append(batch, routes: [[]], now: self.now + .seconds(10_000)).receipt.known == 1
         }
-        if try await self.spool.prune(retention, now: self.now + .seconds(59), limit: 100) != 0 {
+        func prune(after seconds: Int64) async throws -> Int {
+            var (forgotten, position) = (0, Int64?(0))
+            while let after = position {
+                let step = try await self.spool.prune(
+                    retention,
+                    now: self.now + .seconds(seconds),
+                    after: after,
+                    limit: 2
+                )
+                forgotten += step.forgotten
+                position = step.next
+            }
+            return forgotten
+        }
+        if try await prune(after: 59) != 0 {
             found.append("nothing young is pruned")
         }
-        _ = try await self.spool.prune(retention, now: self.now + .seconds(300), limit: 100)
+        _ = try await prune(after: 300)
         if try await isKnown("delivered") { found.append("an old settled event is pruned") }
         if try await !isKnown("young") { found.append("an event inside the overlap is kept: its id tells a repeat") }
         if try await !isKnown("dead") { found.append("a dead letter is kept longer") }
-        _ = try await self.spool.prune(retention, now: self.now + .seconds(700), limit: 100)
+        _ = try await prune(after: 700)
         if try await isKnown("dead") { found.append("a dead letter is pruned in the end") }
         if try await !isKnown("pending") { found.append("an event that is owed is never pruned") }
     }

@@ -73,6 +73,8 @@ package struct SourceError: Error, CustomStringConvertible {
 
 package protocol Sink: Component {
     var dispatch: DispatchPolicy { get }
+    /// Where deliveries are best made; nil is anywhere.
+    var executor: (any TaskExecutor)? { get }
     /// Sends what it is given and says of each delivery, in order, what came of it. With more than one, an error at one
     /// place means that nothing after it was sent. May be called again with the same delivery.
     func deliver(_ deliveries: [Delivery]) async -> [Verdict]
@@ -83,6 +85,7 @@ package protocol Sink: Component {
 }
 
 extension Sink {
+    package var executor: (any TaskExecutor)? { nil }
     package func reopen() async {}
     package func close() async {}
 }

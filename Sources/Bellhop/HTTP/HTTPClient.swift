@@ -5,27 +5,24 @@ package final class HTTPClient: Sendable {
     private let loop: TransferLoop
     private let userAgent: String
 
-    private let guardian: NetworkGuard
-
     /// - `connections`: how many idle ones are kept for reuse.
     package init(userAgent: String, guardian: NetworkGuard = .default, connections: Int = 256) {
-        self.loop = TransferLoop(connections: connections)
+        self.loop = TransferLoop(connections: connections, guardian: guardian)
         self.userAgent = userAgent
-        self.guardian = guardian
     }
 
     deinit { self.loop.close() }
 
+    /// The thread that sends: for tasks that do little else and never block.
+    package var executor: any TaskExecutor { self.loop }
+
     /// Sends the request and waits for the whole answer, whatever its status.
     package func send(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
-        let host: String
-        do { host = try HTTPURL(request.url.reveal()).host } catch { throw .badURL }
-        for header in request.headers {
-            if let problem = HTTPHeader.problem(name: header.name, value: header.value.reveal()) {
-                throw .badHeader(problem)
-            }
+        guard !request.host.isEmpty else { throw .badURL }
+        for header in request.headers where !header.isSendable {
+            throw .badHeader(HTTPHeader.problem(name: header.name, value: header.value.reveal()) ?? "a header")
         }
-        let transfer = Transfer(request, host: host, userAgent: self.userAgent, guardian: self.guardian)
+        let transfer = Transfer(request, userAgent: self.userAgent, gate: self.loop.gate)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 transfer.continuation = continuation

@@ -7,6 +7,8 @@ package struct HTTPRequest: Sendable {
     package let method: Method
     /// The whole URL is a secret: chat services put their keys in its path or query.
     package let url: Secret
+    /// The part of the URL that may be shown.
+    package let host: String
     package let headers: [HTTPHeader]
     package let body: Bytes?
     /// For the whole exchange, from the resolver to the last byte.
@@ -18,9 +20,11 @@ package struct HTTPRequest: Sendable {
     package let acceptsGzip: Bool
     package let route: HTTPRoute
 
+    /// - `host`: of the URL, where the caller has it already; a URL without one is not sent.
     package init(
         method: Method,
         url: Secret,
+        host: String? = nil,
         headers: [HTTPHeader],
         body: Bytes? = nil,
         timeout: Duration,
@@ -31,6 +35,7 @@ package struct HTTPRequest: Sendable {
     ) {
         self.method = method
         self.url = url
+        self.host = host ?? (try? HTTPURL(url.reveal()).host) ?? ""
         self.headers = headers
         self.body = body
         self.timeout = timeout
@@ -56,31 +61,57 @@ package struct HTTPHeader: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { "\(self.name): <secret>" }
 
+    private static let token = Set("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".utf8)
+
     /// Nil when the header may be sent: RFC 9110 §5.5 allows no control characters, and a line break in a value would
     /// be a header of somebody else's making.
     package static func problem(name: String, value: String) -> String? {
-        let token = Set("!#$%&'*+-.^_`|~".utf8)
-        let isToken =
-            !name.isEmpty
-            && name.utf8.allSatisfy { byte in
-                token.contains(byte)
-                    || (byte < 128 && (Character(Unicode.Scalar(byte)).isLetter || (48...57).contains(byte)))
-            }
-        guard isToken else { return "'\(name)' is no header name; use letters, digits and hyphens" }
-        let isClean = value.unicodeScalars.allSatisfy { $0 == "\t" || ($0.value >= 32 && $0.value != 127) }
-        guard isClean else { return "the value of header '\(name)' holds a line break or another control character" }
+        guard !name.isEmpty, name.utf8.allSatisfy(HTTPHeader.token.contains) else {
+            return "'\(name)' is no header name; use letters, digits and hyphens"
+        }
+        guard HTTPHeader.isClean(value) else {
+            return "the value of header '\(name)' holds a line break or another control character"
+        }
         let isShort = name.utf8.count + value.utf8.count <= HTTPHeader.limit
         return isShort ? nil : "the header '\(name)' is longer than \(HTTPHeader.limit) bytes; few servers take that"
+    }
+
+    /// The last check, for each request: what was rendered can break no line.
+    var isSendable: Bool { HTTPHeader.isClean(self.name) && HTTPHeader.isClean(self.value.reveal()) }
+
+    private static func isClean(_ text: String) -> Bool {
+        for byte in text.utf8 where byte < 32 && byte != 9 || byte == 127 { return false }
+        return true
     }
 }
 
 package struct HTTPResponse: Sendable {
     package let status: Int
-    package let headers: [(name: String, value: String)]
     package let body: Bytes
+    /// The header lines as they came.
+    private let head: [UInt8]
 
+    init(status: Int, head: [UInt8], body: Bytes) {
+        self.status = status
+        self.head = head
+        self.body = body
+    }
+
+    /// The last one of that name, without blanks around it.
     package func header(_ name: String) -> String? {
-        self.headers.last { $0.name.lowercased() == name.lowercased() }?.value
+        let name = Array(name.lowercased().utf8)
+        for line in self.head.split(separator: 10).reversed() {
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon - line.startIndex == name.count else {
+                continue
+            }
+            let isNamed = zip(line, name).allSatisfy { byte, letter in
+                byte == letter || (65...90).contains(byte) && byte | 0x20 == letter
+            }
+            guard isNamed else { continue }
+            let value = line[(colon + 1)...].drop { $0 <= 32 }
+            return String(decoding: value.reversed().drop { $0 <= 32 }.reversed(), as: UTF8.self)
+        }
+        return nil
     }
 }
 

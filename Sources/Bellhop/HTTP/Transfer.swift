@@ -4,20 +4,19 @@ import CCurl
 /// One request under way, with everything libcurl points into and does not copy: body, header list, error text.
 // @unchecked: belongs to the loop thread once it is handed over under its lock; until then to the task that made it.
 final class Transfer: @unchecked Sendable {
-    let host: String
+    var host: String { self.request.host }
     var continuation: CheckedContinuation<Result<HTTPResponse, HTTPError>, Never>?
     var isCancelled = false
     private(set) var easy: OpaquePointer?
 
     private let request: HTTPRequest
     private let userAgent: String
-    private let guardian: NetworkGuard
-    private var headerList: UnsafeMutablePointer<curl_slist>?
+    private let gate: AddressGate
+    private var headerList: HeaderList?
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
-    private var headers: [(name: String, value: String)] = []
+    private var head: [UInt8] = []
     private var answer = BytesBuilder()
     private var isTooLarge = false
-    private var headerBytes = 0
     private var sends = 0
     /// An address that the guard refused, and by which rule; and whether there was one that it did not.
     private var refused: (address: String, rule: String)?
@@ -26,16 +25,15 @@ final class Transfer: @unchecked Sendable {
     /// Bytes of an answer's header; a server that sends headers without end must not fill the memory.
     private static let headerLimit = 64 * 1024
 
-    init(_ request: HTTPRequest, host: String, userAgent: String, guardian: NetworkGuard) {
-        self.guardian = guardian
+    init(_ request: HTTPRequest, userAgent: String, gate: AddressGate) {
         self.request = request
-        self.host = host
+        self.gate = gate
         self.userAgent = userAgent
-        self.errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+        self.errorText[0] = 0
     }
 
     deinit {
-        curl_slist_free_all(self.headerList)
+        self.headerList?.deallocate()
         self.errorText.deallocate()
     }
 
@@ -63,16 +61,15 @@ final class Transfer: @unchecked Sendable {
         bh_easy_set_long(easy, CURLOPT_MAXLIFETIME_CONN, 300)
         bh_easy_set_pointer(easy, CURLOPT_ERRORBUFFER, self.errorText)
         if self.request.acceptsGzip { bh_easy_set_string(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate") }
-        for header in self.request.headers { self.addHeader("\(header.name): \(header.value.reveal())") }
         if self.request.method == .post {
             let body = self.request.body ?? Bytes()
             bh_easy_set_long(easy, CURLOPT_POST, 1)
             bh_easy_set_offset(easy, CURLOPT_POSTFIELDSIZE_LARGE, Int64(body.count))
             bh_easy_set_pointer(easy, CURLOPT_POSTFIELDS, body.unsafeStart)
-            // Else libcurl waits a second for permission to send a body beyond 1 MiB.
-            self.addHeader("Expect:")
         }
-        bh_easy_set_headers(easy, self.headerList)
+        let list = HeaderList(self.request.headers, isPost: self.request.method == .post)
+        self.headerList = list
+        bh_easy_set_headers(easy, list.first)
         bh_easy_set_writer(
             easy,
             { bytes, size, count, context in
@@ -90,9 +87,10 @@ final class Transfer: @unchecked Sendable {
         bh_easy_set_prereq(
             easy,
             { context, remote, _, _, _ in
-                let transfer = Transfer.from(context)
-                let mayGo = remote.map { transfer?.admits(IPAddress(String(cString: $0))) == true } ?? false
-                return mayGo && transfer?.mayBeSent() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+                guard let transfer = Transfer.from(context), let remote, transfer.admits(remote) else {
+                    return CURL_PREREQFUNC_ABORT
+                }
+                return transfer.mayBeSent() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
             },
             this
         )
@@ -144,7 +142,7 @@ final class Transfer: @unchecked Sendable {
         case CURLE_OK:
             var body = BytesBuilder()
             swap(&body, &self.answer)
-            return .success(HTTPResponse(status: bh_easy_status(easy), headers: self.headers, body: body.build()))
+            return .success(HTTPResponse(status: bh_easy_status(easy), head: self.head, body: body.build()))
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_LOGIN_DENIED: return .failure(.badURL)
         case CURLE_COULDNT_RESOLVE_HOST: return .failure(.resolve(host: self.host))
         case CURLE_OPERATION_TIMEDOUT:
@@ -173,10 +171,6 @@ final class Transfer: @unchecked Sendable {
         return reason.replacing(self.request.url.reveal(), with: "<url>")
     }
 
-    private func addHeader(_ line: String) {
-        self.headerList = curl_slist_append(self.headerList, line)
-    }
-
     private func take(_ bytes: UnsafeRawBufferPointer) -> Int {
         guard self.answer.count + bytes.count <= self.request.answerLimit else {
             if self.request.method == .post {
@@ -193,18 +187,11 @@ final class Transfer: @unchecked Sendable {
     }
 
     private func takeHeader(_ bytes: UnsafeRawBufferPointer) -> Int {
-        self.headerBytes += bytes.count
-        guard self.headerBytes <= Transfer.headerLimit else { return 0 }
-        if let colon = bytes.firstIndex(of: UInt8(ascii: ":")) {
-            func text(_ part: Slice<UnsafeRawBufferPointer>) -> String {
-                let isSpace: (UInt8) -> Bool = { $0 <= 32 }
-                return String(
-                    decoding: part.drop(while: isSpace).reversed().drop(while: isSpace).reversed(),
-                    as: UTF8.self
-                )
-            }
-            self.headers.append((text(bytes[..<colon]), text(bytes[(colon + 1)...])))
-        }
+        guard self.head.count + bytes.count <= Transfer.headerLimit else { return 0 }
+        // Each line comes by itself; a status line begins another head, as after `100 Continue`.
+        if bytes.starts(with: "HTTP/".utf8) { self.head.removeAll(keepingCapacity: true) }
+        if self.head.isEmpty { self.head.reserveCapacity(512) }
+        self.head.append(contentsOf: bytes)
         return bytes.count
     }
 
@@ -215,15 +202,20 @@ final class Transfer: @unchecked Sendable {
         return self.sends == 1 || self.request.method == .get
     }
 
-    /// Asked for each address that a connection would be made to, and again when one is used again. Through a proxy it
-    /// is the proxy's.
+    /// Asked for each address that a connection would be made to; through a proxy it is the proxy's.
     private func admits(_ address: IPAddress?) -> Bool {
-        if let address, let rule = self.guardian.refusal(of: address) {
-            self.refused = ("\(address)", rule)
+        if let refusal = self.gate.refusal(of: address) {
+            self.refused = refusal
             return false
         }
+        // libcurl goes on to a name's other addresses after one that was refused.
         self.isAdmitted = true
         return true
+    }
+
+    /// Asked again when a connection is used again.
+    private func admits(_ remote: UnsafePointer<CChar>) -> Bool {
+        self.gate.isLastAdmitted(remote) || self.admits(IPAddress(String(cString: remote)))
     }
 
     private static func from(_ context: UnsafeMutableRawPointer?) -> Transfer? {

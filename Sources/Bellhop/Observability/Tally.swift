@@ -43,7 +43,19 @@ package final class Tally: Sendable {
         package var isDisabled = false
     }
 
+    private struct AttemptCounter: Hashable {
+        enum Outcome: String {
+            case delivered
+            case deadLetter = "dead_letter"
+            case held, retry, postponed
+        }
+
+        let sink: String
+        let outcome: Outcome
+    }
+
     private let counts = Mutex(Counts())
+    private let counters = Mutex<[AttemptCounter: Counter]>([:])
 
     package init() {}
 
@@ -97,12 +109,22 @@ package final class Tally: Sendable {
             counts.sinks[sink] = sinkCounts
         }
         for (outcome, count) in [
-            ("delivered", delta.delivered), ("dead_letter", delta.deadLetters), ("held", delta.held),
-            ("retry", delta.retries), ("postponed", delta.postponed),
-        ]
+            (.delivered, delta.delivered), (.deadLetter, delta.deadLetters), (.held, delta.held),
+            (.retry, delta.retries), (.postponed, delta.postponed),
+        ] as [(AttemptCounter.Outcome, Int)]
         where count > 0 {
-            let dimensions = [("sink", sink), ("outcome", outcome)]
-            Counter(label: "bellhop_sink_attempts_total", dimensions: dimensions).increment(by: count)
+            self.counter(of: AttemptCounter(sink: sink, outcome: outcome)).increment(by: count)
+        }
+    }
+
+    /// Made once: making one asks the metrics system.
+    private func counter(of attempts: AttemptCounter) -> Counter {
+        self.counters.withLock { counters in
+            if let counter = counters[attempts] { return counter }
+            let dimensions = [("sink", attempts.sink), ("outcome", attempts.outcome.rawValue)]
+            let counter = Counter(label: "bellhop_sink_attempts_total", dimensions: dimensions)
+            counters[attempts] = counter
+            return counter
         }
     }
 

@@ -79,7 +79,7 @@ final class Dispatcher: Sendable {
             group.addTask { await self.feed() }
             group.addTask { await self.wakeWhenDue() }
             for _ in 0..<self.policy.concurrency {
-                group.addTask { await self.work() }
+                group.addTask(executorPreference: self.sink.executor) { await self.work() }
             }
             self.feeder.ring()
         }

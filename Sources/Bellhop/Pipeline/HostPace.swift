@@ -25,6 +25,7 @@ final class HostPace: Sendable {
 
     private func next(_ state: State, _ sink: String, now: Timestamp) -> Timestamp? {
         var latest = state.pause.next(now: now)
+        guard !state.limiters.isEmpty else { return latest }
         for scope in [nil, sink] {
             if let next = state.limiters[scope]?.next(now: now) { latest = latest.map { max($0, next) } ?? next }
         }
@@ -35,6 +36,7 @@ final class HostPace: Sendable {
         self.state.withLock { state in
             guard self.next(state, sink, now: now) == nil else { return false }
             state.pause.begin()
+            guard !state.limiters.isEmpty else { return true }
             for scope in [nil, sink] { state.limiters[scope]?.take(now: now) }
             return true
         }

@@ -28,7 +28,10 @@ struct Upkeep: Sendable {
     /// In small steps, so that no append waits long.
     private func prune() async {
         do {
-            while try await self.spool.prune(self.retention, now: self.context.clock.now(), limit: 500) == 500 {
+            var position: Int64? = 0
+            while let after = position {
+                let now = self.context.clock.now()
+                position = try await self.spool.prune(self.retention, now: now, after: after, limit: 500).next
                 try await self.context.clock.sleep(for: .milliseconds(20))
             }
         } catch is CancellationError {

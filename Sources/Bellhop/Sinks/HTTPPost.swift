@@ -78,6 +78,8 @@ struct HTTPPost: Sendable {
         )
     }
 
+    var executor: any TaskExecutor { self.context.http.executor }
+
     /// Posts the body; the answer, or why there is none that counts.
     func send(_ body: Bytes, type: String, for delivery: Delivery) async throws(DeliveryError) -> HTTPResponse {
         guard body.count <= self.bodyLimit else {
@@ -93,6 +95,7 @@ struct HTTPPost: Sendable {
         let request = HTTPRequest(
             method: .post,
             url: self.url,
+            host: self.host,
             headers: headers,
             body: body,
             timeout: self.timeout,

@@ -16,6 +16,7 @@ package struct SlackSink: Sink {
     package let name: String
     package var address: String { self.post.host }
     package var dispatch: DispatchPolicy { self.post.policy }
+    package var executor: (any TaskExecutor)? { self.post.executor }
 
     private let post: HTTPPost
 

@@ -13,6 +13,7 @@ package struct WebhookSink: Sink {
     package let name: String
     package var address: String { self.post.host }
     package var dispatch: DispatchPolicy { self.post.policy }
+    package var executor: (any TaskExecutor)? { self.post.executor }
 
     private let post: HTTPPost
 

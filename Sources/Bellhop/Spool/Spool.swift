@@ -28,17 +28,28 @@ package protocol Spool: Sendable {
     /// Records what became of attempts.
     func settle(_ settlements: [Settlement], now: Timestamp) async throws
 
-    /// Forgets settled events accepted before the retention's times, some at a time.
-    /// - Returns: how many were forgotten; as many as the limit means there are more.
-    func prune(_ retention: Retention, now: Timestamp, limit: Int) async throws -> Int
+    /// Forgets settled events accepted before the retention's times, in steps: each looks at `limit` events behind
+    /// the number `after`, from 0.
+    func prune(_ retention: Retention, now: Timestamp, after: Int64, limit: Int) async throws -> Pruned
 
     /// Grows when another process has changed the spool, as `bellhop dead-letters retry` does.
     func foreignChanges() async throws -> Int
 
-    /// Sinks that pending deliveries are for.
-    func pendingSinks() async throws -> [String: Int]
+    /// Sinks that pending deliveries are for, and how many, but for those that are `known`.
+    func pendingSinks(but known: Set<String>) async throws -> [String: Int]
 
     func close() async throws
+}
+
+extension Spool {
+    package func pendingSinks() async throws -> [String: Int] { try await self.pendingSinks(but: []) }
+}
+
+/// What one step of pruning came to.
+package struct Pruned: Sendable, Hashable {
+    package let forgotten: Int
+    /// Where the next step goes on; nil when there is nothing old behind.
+    package let next: Int64?
 }
 
 /// One delivery that an event owes.

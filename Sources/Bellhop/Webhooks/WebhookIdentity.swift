@@ -1,6 +1,5 @@
 import BellhopCore
 import Crypto
-import Foundation
 
 /// What makes a delivery recognisable to its receiver.
 enum WebhookIdentity {
@@ -8,10 +7,16 @@ enum WebhookIdentity {
     /// repeat (Standard Webhooks, "webhook-id").
     static func id(of delivery: Delivery) -> String {
         var hash = SHA256()
-        for part in [delivery.event.source, delivery.event.id, delivery.rule.name, delivery.sink] {
-            hash.update(data: Data(part.utf8))
-            hash.update(data: [0])
+        func add(_ part: String) {
+            // Strings end in a zero here, so that parts cannot run into each other.
+            part.withCString {
+                hash.update(bufferPointer: UnsafeRawBufferPointer(start: $0, count: part.utf8.count + 1))
+            }
         }
+        add(delivery.event.source)
+        add(delivery.event.id)
+        add(delivery.rule.name)
+        add(delivery.sink)
         return "msg_" + hash.finalize().prefix(16).hex
     }
 }
@@ -19,7 +24,10 @@ enum WebhookIdentity {
 extension Sequence<UInt8> {
     /// Lower-case.
     var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: self.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        var text: [UInt8] = []
+        for byte in self {
+            for digit in [byte >> 4, byte & 15] { text.append(digit + (digit < 10 ? UInt8(ascii: "0") : 87)) }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 }

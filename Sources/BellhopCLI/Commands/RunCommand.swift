@@ -136,7 +136,7 @@ struct RunCommand: AsyncParsableCommand {
     /// Deliveries for a sink that the configuration no longer has would wait unseen.
     private func warnOfForgotten(_ loaded: Configuration, _ spool: SQLiteSpool, _ logger: Logger) async {
         let known = Set(loaded.sinks.map(\.name))
-        for (sink, count) in (try? await spool.pendingSinks()) ?? [:] where !known.contains(sink) {
+        for (sink, count) in (try? await spool.pendingSinks(but: known)) ?? [:] {
             logger.warning("\(count) deliveries wait for the sink '\(sink)', which the configuration does not have")
         }
     }

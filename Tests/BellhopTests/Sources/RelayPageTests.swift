@@ -109,7 +109,11 @@ import Testing
 
     private func failure(_ status: Int, _ headers: [(name: String, value: String)] = []) -> PollFailure {
         PollFailure(
-            HTTPResponse(status: status, headers: headers, body: Bytes()),
+            HTTPResponse(
+                status: status,
+                head: Array(headers.map { "\($0.name): \($0.value)\r\n" }.joined().utf8),
+                body: Bytes()
+            ),
             host: "h",
             hints: [401: "the key"],
             now: self.now

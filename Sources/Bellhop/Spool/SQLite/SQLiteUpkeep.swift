@@ -7,11 +7,11 @@ extension SQLiteSpool {
         try await self.read { try Int.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
     }
 
-    package func pendingSinks() async throws -> [String: Int] {
+    package func pendingSinks(but known: Set<String>) async throws -> [String: Int] {
         try await self.read { db in
             let sinks = try Row.fetchAll(db, sql: "SELECT id, name FROM sink")
             var found: [String: Int] = [:]
-            for sink in sinks {
+            for sink in sinks where !known.contains(sink["name"]) {
                 let count =
                     try Int.fetchOne(
                         db,
@@ -24,34 +24,45 @@ extension SQLiteSpool {
         }
     }
 
-    package func prune(_ retention: Retention, now: Timestamp, limit: Int) async throws -> Int {
+    package func prune(_ retention: Retention, now: Timestamp, after: Int64, limit: Int) async throws -> Pruned {
         try await self.write { db in
-            // Rows are in the order they were accepted: what lies before the first young one is all there is to look
-            // at. An event inside its source's overlap stays: its id is what tells a repeat.
+            // Rows are in the order they were accepted, so nothing follows the first young one. However many old ones
+            // are kept for their dead letters, a step looks at so many.
+            let old = (now - retention.keep).nanoseconds
+            let examined = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT max(id), max(accepted), count(*)
+                    FROM (SELECT id, accepted FROM event WHERE id > ? ORDER BY id LIMIT ?)
+                    """,
+                arguments: [after, limit]
+            )
+            guard let examined, let last = examined[0] as Int64? else { return Pruned(forgotten: 0, next: nil) }
+            // An event inside its source's overlap stays: its id is what tells a repeat.
             try db.execute(
                 sql: """
                     DELETE FROM event WHERE id IN (
                         SELECT e.id FROM event e JOIN source s ON s.id = e.source
-                        WHERE e.id < coalesce((SELECT id FROM event WHERE accepted >= :keep ORDER BY id LIMIT 1), 1 << 62)
-                        AND e.time < s.horizon
+                        WHERE e.id > :after AND e.id <= :last AND e.accepted < :old AND e.time < s.horizon
                         AND NOT EXISTS (
                             SELECT 1 FROM delivery d WHERE d.event = e.id
                             AND (d.state IN (0, 4) OR (d.state = 2 AND d.settled >= :dead))
-                        ) ORDER BY e.id LIMIT :limit
+                        )
                     )
                     """,
                 arguments: [
-                    "keep": (now - retention.keep).nanoseconds,
+                    "after": after, "last": last, "old": old,
                     "dead": (now - retention.keepDeadLetters).nanoseconds,
-                    "limit": limit,
                 ]
             )
-            let events = db.changesCount
+            let forgotten = db.changesCount
             try db.execute(
                 sql: "DELETE FROM rejected WHERE id IN (SELECT id FROM rejected WHERE at < ? ORDER BY id LIMIT ?)",
                 arguments: [(now - retention.keepDeadLetters).nanoseconds, limit]
             )
-            return events
+            let (youngest, count): (Int64, Int) = (examined[1], examined[2])
+            let isOver = youngest >= old || count < limit
+            return Pruned(forgotten: forgotten, next: isOver ? nil : last)
         }
     }
 }
