@@ -4,8 +4,8 @@ import Synchronization
 /// A webhook receiver that takes what it is sent, counts it, and fails as it is told.
 package final class ReceiverSimulator: Sendable {
     package struct Settings: Sendable {
-        /// The first requests are answered with these statuses.
-        package var failures: [Int] = []
+        /// The first requests are answered with these, and after them as below.
+        package var script: [SimulatedAnswer] = []
         /// Every request after them is answered with this.
         package var status = 200
         package var retryAfter: String?
@@ -16,11 +16,20 @@ package final class ReceiverSimulator: Sendable {
         package init() {}
     }
 
-    /// A request that was answered with 2xx.
+    /// A request that was answered with 2xx, as far as the receiver knows.
     package struct Receipt: Sendable {
         package let path: String
         package let id: String
         package let body: String
+        /// When it was answered.
+        package let at: ContinuousClock.Instant
+
+        package init(path: String, id: String, body: String, at: ContinuousClock.Instant) {
+            self.path = path
+            self.id = id
+            self.body = body
+            self.at = at
+        }
     }
 
     private struct State {
@@ -29,7 +38,13 @@ package final class ReceiverSimulator: Sendable {
         var accepted = 0
         var receipts: [Receipt] = []
         var ids: [String: Int] = [:]
+        var asking: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
         var waiting: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    /// Statuses as answers.
+    package static func failures(_ statuses: [Int]) -> [SimulatedAnswer] {
+        statuses.map { SimulatedAnswer(status: $0, body: "simulated failure\n") }
     }
 
     private let state: Mutex<State>
@@ -70,6 +85,17 @@ package final class ReceiverSimulator: Sendable {
         }
     }
 
+    /// Returns once so many requests have come, whatever was answered.
+    package func waitForRequests(_ count: Int) async {
+        await withCheckedContinuation { continuation in
+            let isThere = self.state.withLock { state in
+                if state.requests < count { state.asking.append((count, continuation)) }
+                return state.requests >= count
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
     package func answer(_ request: SimulatedRequest) -> SimulatedAnswer {
         if request.method == "GET" {
             let (requests, accepted, distinct) = self.state.withLock { ($0.requests, $0.accepted, $0.ids.count) }
@@ -79,25 +105,30 @@ package final class ReceiverSimulator: Sendable {
         }
         let (answer, awake) = self.state.withLock { state in
             state.requests += 1
-            let isFailing = !state.settings.failures.isEmpty
-            let status = isFailing ? state.settings.failures.removeFirst() : state.settings.status
-            var answer = SimulatedAnswer(
-                status: status,
-                body: (200...299).contains(status) ? state.settings.body : "simulated failure\n",
-                delay: state.settings.delay,
-                fault: state.settings.fault
-            )
+            var awake = state.asking.filter { $0.count <= state.requests }.map(\.continuation)
+            state.asking.removeAll { $0.count <= state.requests }
+            var answer: SimulatedAnswer
+            if state.settings.script.isEmpty {
+                let isGood = (200...299).contains(state.settings.status)
+                answer = SimulatedAnswer(
+                    status: state.settings.status,
+                    body: isGood ? state.settings.body : "simulated failure\n",
+                    delay: state.settings.delay,
+                    fault: state.settings.fault
+                )
+            } else {
+                answer = state.settings.script.removeFirst()
+            }
             if let retryAfter = state.settings.retryAfter { answer.headers.append(("retry-after", retryAfter)) }
-            var awake: [CheckedContinuation<Void, Never>] = []
-            if (200...299).contains(status), answer.fault == nil {
+            if (200...299).contains(answer.status), answer.fault == nil {
                 state.accepted += 1
                 let id = request.header("webhook-id") ?? ""
                 state.ids[id, default: 0] += 1
                 if self.keepsBodies {
                     let body = String(decoding: request.body, as: UTF8.self)
-                    state.receipts.append(Receipt(path: request.path, id: id, body: body))
+                    state.receipts.append(Receipt(path: request.path, id: id, body: body, at: .now))
                 }
-                awake = state.waiting.filter { $0.count <= state.accepted }.map(\.continuation)
+                awake += state.waiting.filter { $0.count <= state.accepted }.map(\.continuation)
                 state.waiting.removeAll { $0.count <= state.accepted }
             }
             return (answer, awake)

@@ -26,6 +26,10 @@ package struct SimulatedAnswer: Sendable {
         case reset
         /// No answer ever comes.
         case silence
+        /// The first bytes of the head come, then nothing.
+        case halfHead
+        /// Half of the body comes, then nothing.
+        case stall
     }
 
     package var status: Int
@@ -68,9 +72,11 @@ package struct SimulatedServer: Sendable {
     package var url: String { "http://127.0.0.1:\(self.port)" }
 
     /// - `port`: 0 for a free one.
+    /// - `resets`: asked when a request's head has come, with its path: true resets the connection before its body is read.
     /// - `answer`: called on the server's thread; must not block.
     package init(
         port: Int = 0,
+        resets: (@Sendable (String) -> Bool)? = nil,
         answer: @escaping @Sendable (SimulatedRequest) -> SimulatedAnswer
     ) async throws {
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -81,7 +87,7 @@ package struct SimulatedServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline(withErrorHandling: true)
-                    try channel.pipeline.syncOperations.addHandler(RequestHandler(answer))
+                    try channel.pipeline.syncOperations.addHandler(RequestHandler(resets, answer))
                 }
             }
             .bind(host: "127.0.0.1", port: port)
@@ -103,17 +109,23 @@ private final class RequestHandler: ChannelInboundHandler {
 
     private static let bodyLimit = 64 * 1024 * 1024
 
+    private let resets: (@Sendable (String) -> Bool)?
     private let answer: @Sendable (SimulatedRequest) -> SimulatedAnswer
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
 
-    init(_ answer: @escaping @Sendable (SimulatedRequest) -> SimulatedAnswer) {
+    init(
+        _ resets: (@Sendable (String) -> Bool)?,
+        _ answer: @escaping @Sendable (SimulatedRequest) -> SimulatedAnswer
+    ) {
+        self.resets = resets
         self.answer = answer
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch self.unwrapInboundIn(data) {
         case .head(let head):
+            if let resets = self.resets, resets(head.uri) { return self.reset(context) }
             self.head = head
             self.body.removeAll(keepingCapacity: true)
         case .body(let buffer):
@@ -130,6 +142,13 @@ private final class RequestHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
+    }
+
+    private func reset(_ context: ChannelHandlerContext) {
+        // A linger of zero makes the kernel send RST instead of FIN.
+        let reset = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        let closing = NIOLoopBound(context, eventLoop: context.eventLoop)
+        reset?.whenComplete { _ in closing.value.close(promise: nil) }
     }
 
     private func request(_ head: HTTPRequestHead) -> SimulatedRequest {
@@ -161,20 +180,20 @@ private final class RequestHandler: ChannelInboundHandler {
     private func send(_ answer: SimulatedAnswer, keepAlive: Bool, _ context: ChannelHandlerContext) {
         switch answer.fault {
         case .silence: return
-        case .reset:
-            // A linger of zero makes the kernel send RST instead of FIN.
-            let reset = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-            let closing = NIOLoopBound(context, eventLoop: context.eventLoop)
-            reset?.whenComplete { _ in closing.value.close(promise: nil) }
+        case .reset: return self.reset(context)
+        case .halfHead:
+            // Past the encoder, which knows whole heads only.
+            let encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
+            encoder?.writeAndFlush(NIOAny(context.channel.allocator.buffer(string: "HTTP/1.1 200 OK\r\nContent-")), promise: nil)
             return
-        case .cutShort, nil: break
+        case .cutShort, .stall, nil: break
         }
         var headers = HTTPHeaders(answer.headers.map { ($0.name, $0.value) })
         if answer.status != 204 { headers.replaceOrAdd(name: "content-length", value: "\(answer.body.count)") }
         if !keepAlive { headers.replaceOrAdd(name: "connection", value: "close") }
         let head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: answer.status), headers: headers)
         context.write(self.wrapOutboundOut(.head(head)), promise: nil)
-        let isCut = answer.fault == .cutShort
+        let isCut = answer.fault != nil
         let bytes = isCut ? answer.body.prefix(answer.body.count / 2) : answer.body[...]
         if !bytes.isEmpty {
             context.write(
@@ -184,7 +203,7 @@ private final class RequestHandler: ChannelInboundHandler {
         }
         if isCut {
             context.flush()
-            context.close(promise: nil)
+            if answer.fault == .cutShort { context.close(promise: nil) }
             return
         }
         context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)

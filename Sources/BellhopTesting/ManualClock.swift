@@ -6,7 +6,7 @@ import Synchronization
 package final class ManualClock: WallClock {
     private struct Sleeper {
         let id: Int
-        let until: Timestamp
+        var until: Timestamp
         let continuation: CheckedContinuation<Void, any Error>
     }
 
@@ -54,6 +54,14 @@ package final class ManualClock: WallClock {
                 return state.sleepers.remove(at: index)
             }
             sleeper?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    /// Sets the clock, as somebody may who keeps the time; who sleeps sleeps as long as before.
+    package func jump(by duration: Duration) {
+        self.state.withLock { state in
+            state.now = state.now + duration
+            for index in state.sleepers.indices { state.sleepers[index].until = state.sleepers[index].until + duration }
         }
     }
 

@@ -15,6 +15,8 @@ final class ChildProcess: Sendable {
     private let name: String
 
     private static let binary: String = {
+        // `scripts/chaos` tests the release build.
+        if let path = ProcessInfo.processInfo.environment["BELLHOP_BINARY"] { return path }
         // Beside the test bundle.
         let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
         return (bundle as NSString).deletingLastPathComponent + "/bellhop"

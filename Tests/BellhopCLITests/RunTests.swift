@@ -122,7 +122,7 @@ import Testing
         let world = try await self.world(events: 10)
         world.receiver.change { $0.delay = .milliseconds(800) }
         let process = try ChildProcess(["run"], in: self.folder)
-        while world.receiver.requests == 0 { try await Task.sleep(for: .milliseconds(10)) }
+        await world.receiver.waitForRequests(1)
         process.signal(SIGTERM)
         let result = await process.result()
         #expect(result.status == 0 && result.errors.contains("done after"), "\(result.errors)")
@@ -130,7 +130,7 @@ import Testing
         world.receiver.change { $0.fault = .silence }
         let stuck = try ChildProcess(["run"], in: self.folder)
         let before = world.receiver.requests
-        while world.receiver.requests == before { try await Task.sleep(for: .milliseconds(10)) }
+        await world.receiver.waitForRequests(before + 1)
         stuck.signal(SIGTERM)
         try await stuck.waitForErrors(containing: "stopping")
         stuck.signal(SIGINT)
@@ -158,7 +158,7 @@ import Testing
     @Test func `a dead letter ends --once with 1, is listed, and a retry while bellhop runs delivers it`() async throws
     {
         let receiver = ReceiverSimulator()
-        receiver.change { $0.failures = [404] }
+        receiver.change { $0.script = ReceiverSimulator.failures([404]) }
         let world = try await self.world(events: 5, receiver: receiver)
         let first = try await ChildProcess.run(["run", "--once"], in: self.folder)
         #expect(
@@ -181,7 +181,7 @@ import Testing
 
     @Test func `a receiver that is down for a while gets everything in order`() async throws {
         let receiver = ReceiverSimulator()
-        receiver.change { $0.failures = Array(repeating: 503, count: 40) }
+        receiver.change { $0.script = ReceiverSimulator.failures(Array(repeating: 503, count: 40)) }
         let world = try await self.world(events: 60, receiver: receiver)
         let result = try await ChildProcess.run(["run", "--once"], in: self.folder)
         #expect(result.status == 0, "\(result.errors)")

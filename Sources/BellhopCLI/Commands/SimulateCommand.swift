@@ -104,7 +104,7 @@ struct SimulateCommand: AsyncParsableCommand {
                 else {
                     throw ValidationError("--fail is a status and how often, like 503x3, not '\(text)'")
                 }
-                settings.failures += Array(repeating: status, count: count)
+                settings.script += ReceiverSimulator.failures(Array(repeating: status, count: count))
             }
             guard let delay = Quantity.duration(self.delay) else {
                 throw ValidationError("--delay is a duration like 500ms or 5s, not '\(self.delay)'")
