@@ -184,7 +184,10 @@ private final class RequestHandler: ChannelInboundHandler {
         case .halfHead:
             // Past the encoder, which knows whole heads only.
             let encoder = try? context.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self)
-            encoder?.writeAndFlush(NIOAny(context.channel.allocator.buffer(string: "HTTP/1.1 200 OK\r\nContent-")), promise: nil)
+            encoder?.writeAndFlush(
+                NIOAny(context.channel.allocator.buffer(string: "HTTP/1.1 200 OK\r\nContent-")),
+                promise: nil
+            )
             return
         case .cutShort, .stall, nil: break
         }

@@ -22,8 +22,10 @@ final class ChildProcess: Sendable {
         return (bundle as NSString).deletingLastPathComponent + "/bellhop"
     }()
 
+    /// - `program`: another one instead of `bellhop`, found in PATH.
     /// - `output`: the descriptor of standard output, in place of a file.
     init(
+        program: String? = nil,
         _ arguments: [String],
         in folder: TemporaryFolder,
         input: String? = nil,
@@ -45,8 +47,10 @@ final class ChildProcess: Sendable {
         }
         posix_spawn_file_actions_addopen(&actions, 2, path("err"), O_WRONLY, 0)
         // env(1) changes the folder: Glibc's module map leaves posix_spawn_file_actions_addchdir_np out.
-        var words = (["env", "--chdir", folder.path, Self.binary] + arguments).map { strdup($0) } + [nil]
-        var variables = ["PATH": "/usr/bin:/bin"].merging(environment) { $1 }.map { strdup("\($0)=\($1)") } + [nil]
+        var words = (["env", "--chdir", folder.path, program ?? Self.binary] + arguments).map { strdup($0) } + [nil]
+        var variables =
+            ["PATH": program == nil ? "/usr/bin:/bin" : ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"]
+            .merging(environment) { $1 }.map { strdup("\($0)=\($1)") } + [nil]
         defer { for word in words + variables { free(word) } }
         var pid: pid_t = 0
         let error = posix_spawn(&pid, "/usr/bin/env", &actions, nil, &words, &variables)

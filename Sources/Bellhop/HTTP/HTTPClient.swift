@@ -26,7 +26,7 @@ package final class HTTPClient: Sendable {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 transfer.continuation = continuation
-                if !self.loop.start(transfer) { transfer.finish(.failure(.cancelled)) }
+                if !self.loop.start(transfer) { transfer.finish(.failure(.cancelled(sent: false))) }
             }
         } onCancel: {
             self.loop.cancel(transfer)

@@ -131,7 +131,8 @@ package enum HTTPError: Error, Sendable, Hashable {
     /// The request left, whole or in part, and no whole answer came: the receiver may have acted on it.
     case noAnswer(host: String, reason: String)
     case answerTooLarge(host: String, limit: Int)
-    case cancelled
+    /// - `sent`: the request had left, whole or in part.
+    case cancelled(sent: Bool)
 }
 
 extension HTTPError: CustomStringConvertible {

@@ -72,7 +72,13 @@ package struct HTTPRoute: Sendable, Hashable {
         let schemes = ["http", "https", "socks5", "socks5h"]
         guard let separator = url.firstRange(of: "://"), schemes.contains(url[..<separator.lowerBound].lowercased())
         else { return "is 'none', 'environment', or a URL that begins with \(schemes.joined(separator: "://, "))://" }
-        let host = url[separator.upperBound...].split(separator: "@").last ?? ""
+        let rest = url[separator.upperBound...]
+        guard !rest.contains("#"), !rest.contains("?") else { return "the URL holds '#' or '?'; percent-encode them" }
+        var host = rest.prefix { $0 != "/" }.split(separator: "@").last ?? ""
+        if let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") {
+            guard UInt16(host[host.index(after: colon)...]) != nil else { return "the port is a number up to 65535" }
+            host = host[..<colon]
+        }
         guard !host.isEmpty else { return "the URL names no host" }
         let isClean = url.unicodeScalars.allSatisfy { $0.value > 32 && $0.value != 127 }
         return isClean ? nil : "the URL holds a space or a control character; percent-encode it"

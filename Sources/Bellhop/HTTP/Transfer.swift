@@ -25,6 +25,9 @@ final class Transfer: @unchecked Sendable {
     /// Bytes of an answer's header; a server that sends headers without end must not fill the memory.
     private static let headerLimit = 64 * 1024
 
+    /// The receiver may have seen something of it.
+    var hasLeft: Bool { self.sends > 0 }
+
     init(_ request: HTTPRequest, userAgent: String, gate: AddressGate) {
         self.request = request
         self.gate = gate
@@ -54,6 +57,8 @@ final class Transfer: @unchecked Sendable {
         bh_easy_set_string(easy, CURLOPT_USERAGENT, self.userAgent)
         bh_easy_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
         bh_easy_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        // Else a name server that does not answer holds this thread until the resolver gives up by itself.
+        bh_easy_set_long(easy, CURLOPT_QUICK_EXIT, 1)
         bh_easy_set_long(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1)
         bh_easy_set_long(easy, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         bh_easy_set_long(easy, CURLOPT_TIMEOUT_MS, Int(self.request.timeout.milliseconds))
@@ -134,7 +139,7 @@ final class Transfer: @unchecked Sendable {
     }
 
     func result(_ code: CURLcode, _ easy: OpaquePointer) -> Result<HTTPResponse, HTTPError> {
-        let hasLeft = self.sends > 0
+        let hasLeft = self.hasLeft
         if let refused = self.refused, !self.isAdmitted {
             return .failure(.refused(host: self.host, address: refused.address, rule: refused.rule))
         }
@@ -167,7 +172,9 @@ final class Transfer: @unchecked Sendable {
     /// libcurl's own sentence, which names the host but may also hold the URL: that is cut out.
     private func reason(_ code: CURLcode) -> String {
         let text = String(cString: self.errorText)
-        let reason = text.isEmpty ? String(cString: curl_easy_strerror(code)) : text
+        // Of a proxy that cannot be used the sentence holds its URL, cut somewhere.
+        let isVague = text.isEmpty || code == CURLE_COULDNT_RESOLVE_PROXY
+        let reason = isVague ? String(cString: curl_easy_strerror(code)) : text
         return reason.replacing(self.request.url.reveal(), with: "<url>")
     }
 

@@ -93,7 +93,7 @@ final class TransferLoop: TaskExecutor, @unchecked Sendable {
             for job in inbox.jobs { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
             for transfer in inbox.starting {
                 guard !transfer.isCancelled else {
-                    transfer.finish(.failure(.cancelled))
+                    transfer.finish(.failure(.cancelled(sent: false)))
                     continue
                 }
                 guard let easy = idle.popLast() ?? bh_easy_create() else {
@@ -118,7 +118,7 @@ final class TransferLoop: TaskExecutor, @unchecked Sendable {
                     transfer.isCancelled = true
                     continue
                 }
-                end(easy) { _ in .failure(.cancelled) }
+                end(easy) { .failure(.cancelled(sent: $0.hasLeft)) }
             }
             if inbox.isClosing { return }
             // Jobs lead to requests, which belong to the same round.

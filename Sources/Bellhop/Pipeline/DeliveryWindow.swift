@@ -80,6 +80,8 @@ struct DeliveryWindow {
     }
 
     private mutating func insert(_ delivery: PendingDelivery, _ key: LaneKey, now: Timestamp) {
+        var delivery = delivery
+        delivery.due = min(delivery.due, now + self.policy.retry.longestWait)
         self.keys[delivery.id] = key
         self.bytes += delivery.size
         let isFirst = self.lanes[key] == nil

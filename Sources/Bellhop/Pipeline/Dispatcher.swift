@@ -20,8 +20,10 @@ final class Dispatcher: Sendable {
         var idle: [CheckedContinuation<Void, Never>] = []
         /// Counts reloads: a read that began before one is out of date.
         var generation = 0
-        /// Deliveries whose last outcome the spool does not know yet: what it says of them is out of date.
-        var unsettled: Set<Delivery.ID> = []
+        /// Deliveries whose last outcomes the spool does not know yet, and how many: what it says of them is out of date.
+        var unsettled: [Delivery.ID: Int] = [:]
+        /// Reads of events that failed in a row.
+        var unreadable = 0
         /// Those that were recorded while a read was under way, which may not have seen it.
         var settledDuringRead: Set<Delivery.ID> = []
     }
@@ -84,6 +86,7 @@ final class Dispatcher: Sendable {
             self.feeder.ring()
         }
         await self.sink.close()
+        await self.failures.flush()
     }
 
     /// Takes what was just committed without reading it back, where nothing older is still on disk.
@@ -108,7 +111,7 @@ final class Dispatcher: Sendable {
     /// Reads everything again: somebody else has changed the spool.
     func reload() {
         self.state.withLock { state in
-            state.window.forgetWaiting(but: state.unsettled, now: self.clock.now())
+            state.window.forgetWaiting(but: Set(state.unsettled.keys), now: self.clock.now())
             state.generation += 1
             state.cursor = 0
             state.isBehind = true
@@ -118,10 +121,12 @@ final class Dispatcher: Sendable {
 
     /// Somebody has mended what disabled the sink, or wants to know at once whether it is back.
     func reset() {
-        self.state.withLock { state in
-            state.breaker.reset()
+        let wasSuspended = self.state.withLock { state in
+            defer { state.breaker.reset() }
             state.window.hasten(now: self.clock.now())
+            return state.breaker.isOpen || state.breaker.isDisabled
         }
+        if wasSuspended { self.tally.changed(sink: self.sink.name, .closed) }
         self.alarm.ring()
     }
 
@@ -148,7 +153,7 @@ final class Dispatcher: Sendable {
             case .giveUp(let reason):
                 settlements = self.giveUp(claim.deliveries, reason)
             }
-            await self.settler.submit(settlements) { self.recorded($0) }
+            await self.settler.submit(settlements) { self.recorded($0, refused: $1) }
         }
     }
 
@@ -158,7 +163,12 @@ final class Dispatcher: Sendable {
             verdicts = await self.sink.deliver(try await self.deliveries(claimed))
         } catch {
             // The spool could not be read: no attempt was made.
-            self.logger.error("deliveries cannot be read from the spool", metadata: [LogKeys.reason: "\(error)"])
+            self.failures.unreadable("\(error)", now: self.clock.now())
+            let failures = self.state.withLock { state in
+                state.unreadable += 1
+                return state.unreadable
+            }
+            if self.once, failures == 5 { self.shutdown.begin(fault: "\(error)") }
             try? await self.clock.sleep(for: .seconds(1))
             verdicts = claimed.map { _ in .failure(.cancelled) }
         }
@@ -290,7 +300,8 @@ final class Dispatcher: Sendable {
         let pause = verdicts.last.flatMap { self.pace.end($0, now: now) }
         let (awake, changes) = self.state.withLock { state in
             state.inFlight -= claimed.count
-            for (id, outcome) in outcomes where outcome != .released { state.unsettled.insert(id) }
+            for (id, outcome) in outcomes where outcome != .released { state.unsettled[id, default: 0] += 1 }
+            if outcomes.contains(where: { $0.outcome != .released }) { state.unreadable = 0 }
             let changes = zip(claimed, verdicts)
                 .compactMap { delivery, verdict in
                     state.breaker.note(
@@ -318,13 +329,16 @@ final class Dispatcher: Sendable {
         self.endIfDone()
     }
 
-    private func recorded(_ settlements: [Settlement]) {
+    /// - `refused`: deliveries that somebody has settled meanwhile, and that go no further.
+    private func recorded(_ settlements: [Settlement], refused: Set<Delivery.ID>) {
         self.state.withLock { state in
             for settlement in settlements {
-                state.unsettled.remove(settlement.id)
+                let left = (state.unsettled[settlement.id] ?? 1) - 1
+                state.unsettled[settlement.id] = left > 0 ? left : nil
                 if state.isReading { state.settledDuringRead.insert(settlement.id) }
             }
         }
+        if settlements.contains(where: { refused.contains($0.id) }) { self.reload() }
     }
 }
 

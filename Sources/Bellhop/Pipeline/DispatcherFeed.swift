@@ -6,7 +6,7 @@ import Synchronization
 extension Dispatcher {
     func take(_ deliveries: [PendingDelivery], into state: inout State, now: Timestamp) {
         for delivery in deliveries where !state.window.contains(delivery.id) {
-            if state.unsettled.contains(delivery.id) || state.settledDuringRead.contains(delivery.id) { continue }
+            if state.unsettled[delivery.id] != nil || state.settledDuringRead.contains(delivery.id) { continue }
             state.window.append(delivery, now: now)
         }
         state.cursor = max(state.cursor, deliveries.last?.id ?? 0)
@@ -38,7 +38,13 @@ extension Dispatcher {
 
     /// As many idle workers as may begin.
     func awaken(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
-        guard !state.idle.isEmpty, self.chance(&state, now: self.clock.now()) == .now else { return [] }
+        switch self.chance(&state, now: self.clock.now()) {
+        case .now: break
+        case .at:
+            self.alarm.ring()
+            return []
+        case .none: return []
+        }
         let count = min(state.breaker.isOpen ? 1 : state.window.readyLanes, state.idle.count)
         let awake = state.idle.suffix(count)
         state.idle.removeLast(count)
@@ -98,7 +104,7 @@ extension Dispatcher {
         let now = self.clock.now()
         defer { last = now }
         return self.state.withLock { state in
-            guard state.phase != .stopped else { return nil }
+            guard state.phase != .stopped, !self.isDone(state) else { return nil }
             if last - now > .seconds(1) { state.window.clockWentBack(by: last - now) }
             let load = state.window.nextLoad
             switch self.chance(&state, now: now) {
@@ -177,7 +183,7 @@ extension Dispatcher {
             let now = self.clock.now()
             let wantsRoom = state.isBehind || state.window.nextLoad.map { $0 <= now } == true
             if wantsRoom, state.window.room < state.window.limits.deliveries / 8 {
-                state.window.parkLatest(state.window.limits.deliveries / 4, but: state.unsettled)
+                state.window.parkLatest(state.window.limits.deliveries / 4, but: Set(state.unsettled.keys))
             }
             let room = min(state.window.room, Dispatcher.readLimit)
             guard room > 0 else { return nil }
@@ -194,7 +200,7 @@ extension Dispatcher {
     }
 
     private func load(_ key: LaneKey, _ read: [PendingDelivery], into state: inout State, now: Timestamp) {
-        let waiting = read.filter { !state.unsettled.contains($0.id) && !state.settledDuringRead.contains($0.id) }
+        let waiting = read.filter { state.unsettled[$0.id] == nil && !state.settledDuringRead.contains($0.id) }
         state.window.load(key, waiting, isCut: read.count == Dispatcher.laneReadLimit, now: now)
     }
 

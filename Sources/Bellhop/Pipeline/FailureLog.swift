@@ -1,4 +1,5 @@
 import BellhopCore
+import Dispatch
 import Logging
 import Synchronization
 
@@ -9,7 +10,7 @@ final class FailureLog: Sendable {
     /// Different reasons that are remembered; a receiver may answer with another text each time.
     private static let capacity = 32
 
-    private enum Kind: Hashable { case retry, dead, held }
+    private enum Kind: Hashable { case retry, dead, held, unreadable }
 
     private struct Reason: Hashable {
         let kind: Kind
@@ -25,6 +26,8 @@ final class FailureLog: Sendable {
     }
 
     private let logger: Logger
+    /// A log that nobody reads may block who writes it; attempts must not wait for that. What is told is little.
+    private let queue = DispatchQueue(label: "bellhop-failure-log")
     private let state = Mutex(State())
 
     init(_ logger: Logger) {
@@ -38,19 +41,20 @@ final class FailureLog: Sendable {
             case .released, .postponed: break
             case .dead(let reason):
                 guard let repeats = self.isNews(.dead, reason, now: now) else { continue }
-                self.logger.error("a delivery became a dead letter", metadata: self.metadata(delivery, reason, repeats))
+                self.say(.error, "a delivery became a dead letter", self.metadata(delivery, reason, repeats))
             case .held(let reason):
                 guard let repeats = self.isNews(.held, reason, now: now) else { continue }
-                self.logger.error(
+                self.say(
+                    .error,
                     "a delivery may have arrived or not; it is held for you (bellhop deliveries list --state held)",
-                    metadata: self.metadata(delivery, reason, repeats)
+                    self.metadata(delivery, reason, repeats)
                 )
             case .retry(let time, let reason):
                 guard let repeats = self.isNews(.retry, reason, now: now) else { continue }
                 var metadata = self.metadata(delivery, reason, repeats)
                 metadata[LogKeys.attempt] = "\(delivery.attempts + 1)"
                 metadata[LogKeys.retryIn] = "\(Quantity.approximate(time - now))"
-                self.logger.warning("a delivery failed and will be tried again", metadata: metadata)
+                self.say(.warning, "a delivery failed and will be tried again", metadata)
             }
         }
     }
@@ -58,24 +62,42 @@ final class FailureLog: Sendable {
     func note(_ change: CircuitBreaker.Change) {
         switch change {
         case .opened(let reason):
-            self.logger.warning(
+            self.say(
+                .warning,
                 "attempts are suspended but for a probe now and then: the receiver fails",
-                metadata: [LogKeys.reason: "\(reason)"]
+                [LogKeys.reason: "\(reason)"]
             )
-        case .closed: self.logger.info("the receiver is back, attempts go on")
+        case .closed: self.say(.info, "the receiver is back, attempts go on", [:])
         case .disabled(let reason):
-            self.logger.error(
+            self.say(
+                .error,
                 "the receiver says that it is gone for good; nothing more is sent until SIGHUP or a restart, and all is kept",
-                metadata: [LogKeys.reason: "\(reason)"]
+                [LogKeys.reason: "\(reason)"]
             )
         }
     }
 
     func paused(for pause: Duration, reason: String) {
-        self.logger.info(
+        self.say(
+            .info,
             "the receiver asks for a pause, which holds for all that goes to its host",
-            metadata: [LogKeys.retryIn: "\(Quantity.approximate(pause))", LogKeys.reason: "\(reason)"]
+            [LogKeys.retryIn: "\(Quantity.approximate(pause))", LogKeys.reason: "\(reason)"]
         )
+    }
+
+    /// The spool does not give out an event.
+    func unreadable(_ reason: String, now: Timestamp) {
+        guard self.isNews(.unreadable, reason, now: now) != nil else { return }
+        self.say(.error, "deliveries cannot be read from the spool", [LogKeys.reason: "\(reason)"])
+    }
+
+    /// Returns once everything is told.
+    func flush() async {
+        await withCheckedContinuation { continuation in self.queue.async { continuation.resume() } }
+    }
+
+    private func say(_ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata) {
+        self.queue.async { self.logger.log(level: level, message, metadata: metadata) }
     }
 
     private func metadata(_ delivery: PendingDelivery, _ reason: String, _ repeats: Int) -> Logger.Metadata {
@@ -112,6 +134,6 @@ final class FailureLog: Sendable {
             return state.failures
         }
         guard failures > 0 else { return }
-        self.logger.info("deliveries succeed again", metadata: [LogKeys.count: "\(failures)"])
+        self.say(.info, "deliveries succeed again", [LogKeys.count: "\(failures)"])
     }
 }

@@ -13,7 +13,7 @@ final class Settler: Sendable {
     /// Outcomes that came together, and who wants to know when they are on disk.
     private struct Group {
         let settlements: [Settlement]
-        let committed: @Sendable ([Settlement]) -> Void
+        let committed: @Sendable ([Settlement], _ refused: Set<Delivery.ID>) -> Void
     }
 
     private struct State {
@@ -36,8 +36,11 @@ final class Settler: Sendable {
     }
 
     /// Takes outcomes to record; returns at once, unless the disk is far behind.
-    /// - `committed`: called once they are on disk.
-    func submit(_ settlements: [Settlement], committed: @escaping @Sendable ([Settlement]) -> Void) async {
+    /// - `committed`: called once they are on disk, with the deliveries that somebody has settled otherwise meanwhile.
+    func submit(
+        _ settlements: [Settlement],
+        committed: @escaping @Sendable ([Settlement], _ refused: Set<Delivery.ID>) -> Void
+    ) async {
         let isFull = self.state.withLock { state in
             state.waiting.append(Group(settlements: settlements, committed: committed))
             state.count += settlements.count
@@ -84,8 +87,10 @@ final class Settler: Sendable {
             }
             guard !groups.isEmpty else { break }
             do {
-                try await self.spool.settle(groups.flatMap(\.settlements), now: self.clock.now())
-                for group in groups { group.committed(group.settlements) }
+                let refused = try await self.spool.settle(groups.flatMap(\.settlements), now: self.clock.now())
+                for group in groups { group.committed(group.settlements, refused) }
+                // While others keep submitting there may never be nothing to record.
+                self.releaseHeld()
                 if failures > 0 { self.logger.info("outcomes are recorded again") }
                 failures = 0
             } catch {

@@ -10,19 +10,25 @@ struct Upkeep: Sendable {
 
     /// Works until cancelled.
     func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.watch() }
+            group.addTask { await self.forget() }
+        }
+    }
+
+    private func watch() async {
         var changes = try? await self.spool.foreignChanges()
-        var nextPruning = Timestamp.distantPast
         while (try? await self.context.clock.sleep(for: .seconds(1))) != nil {
             let current = try? await self.spool.foreignChanges()
             if let current, current != changes {
                 changes = current
                 for dispatcher in self.dispatchers { dispatcher.reload() }
             }
-            let now = self.context.clock.now()
-            guard now >= nextPruning else { continue }
-            nextPruning = now + .seconds(60)
-            await self.prune()
         }
+    }
+
+    private func forget() async {
+        repeat { await self.prune() } while (try? await self.context.clock.sleep(for: .seconds(60))) != nil
     }
 
     /// In small steps, so that no append waits long.

@@ -83,7 +83,7 @@ struct HTTPPost: Sendable {
     /// Posts the body; the answer, or why there is none that counts.
     func send(_ body: Bytes, type: String, for delivery: Delivery) async throws(DeliveryError) -> HTTPResponse {
         guard body.count <= self.bodyLimit else {
-            throw .permanent(reason: "the body has \(body.count) bytes, more than 'body_limit' (\(self.bodyLimit))")
+            throw .unsendable(reason: "the body has \(body.count) bytes, more than 'body_limit' (\(self.bodyLimit))")
         }
         let id = WebhookIdentity.id(of: delivery)
         let timestamp = self.context.clock.now().seconds
@@ -106,7 +106,7 @@ struct HTTPPost: Sendable {
         do {
             response = try await self.context.http.send(request)
         } catch {
-            throw HTTPPost.verdict(error)
+            throw self.verdict(error)
         }
         if let error = self.verdict(response) { throw error }
         return response
@@ -127,13 +127,16 @@ struct HTTPPost: Sendable {
 
     // MARK: - Verdicts
 
-    private static func verdict(_ error: HTTPError) -> DeliveryError {
-        switch error {
+    private func verdict(_ error: HTTPError) -> DeliveryError {
+        let reason = self.context.redactor.redact("\(error)")
+        return switch error {
+        // Sent and cut off by a shutdown is as unknown as sent and not answered.
+        case .cancelled(sent: true) where self.policy.retry.onUnknown == .hold: .unanswered(reason: reason)
         case .cancelled: .cancelled
-        case .badURL, .badHeader, .refused: .permanent(reason: "\(error)")
-        case .resolve, .connect, .tls, .timeout(_, _, sent: false): .unreachable(reason: "\(error)")
+        case .badURL, .badHeader, .refused: .unsendable(reason: reason)
+        case .resolve, .connect, .tls, .timeout(_, _, sent: false): .unreachable(reason: reason)
         // `answerTooLarge` is for GET.
-        case .timeout, .noAnswer, .answerTooLarge: .unanswered(reason: "\(error)")
+        case .timeout, .noAnswer, .answerTooLarge: .unanswered(reason: reason)
         }
     }
 

@@ -55,7 +55,7 @@ package struct SlackSink: Sink {
         do {
             return try MessageContext.with(delivery) { Bytes(SlackMessage.body($0)) }
         } catch {
-            throw .permanent(reason: "the event in the spool is \(error)")
+            throw .unsendable(reason: "the event in the spool is \(error)")
         }
     }
 }

@@ -26,7 +26,9 @@ package protocol Spool: Sendable {
     func events(of deliveries: [Delivery.ID]) async throws -> [Delivery.ID: Event]
 
     /// Records what became of attempts.
-    func settle(_ settlements: [Settlement], now: Timestamp) async throws
+    /// - Returns: deliveries that somebody has discarded meanwhile, and that therefore are not tried again.
+    @discardableResult
+    func settle(_ settlements: [Settlement], now: Timestamp) async throws -> Set<Delivery.ID>
 
     /// Forgets settled events accepted before the retention's times, in steps: each looks at `limit` events behind
     /// the number `after`, from 0.

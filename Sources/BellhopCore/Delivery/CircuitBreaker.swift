@@ -107,7 +107,8 @@ package struct CircuitBreaker: Sendable {
         case .success, .failure(.permanent), .failure(.throttled):
             // The receiver is there, whatever it thinks of this delivery.
             return self.close()
-        case .failure(.cancelled):
+        case .failure(.cancelled), .failure(.unsendable):
+            // Nobody was asked: another delivery takes its place.
             if case .probing(delivery, let wait) = self.state {
                 self.state = .open(since: now, until: now, wait: wait)
             }

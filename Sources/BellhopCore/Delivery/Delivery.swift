@@ -30,8 +30,10 @@ package enum DeliveryError: Error, Sendable, Hashable {
     case unanswered(reason: String)
     /// The receiver wants less of everything (429): its host is paused, and the attempt does not count.
     case throttled(reason: String, after: Duration? = nil)
-    /// No attempt will succeed.
+    /// The receiver refused it for good.
     case permanent(reason: String)
+    /// It cannot be sent at all, and the receiver was not asked.
+    case unsendable(reason: String)
     /// The destination is gone for good (410): nothing more is sent to this sink until somebody has looked at it.
     case gone(reason: String)
     /// The attempt was cut off by a shutdown; it does not count.
@@ -40,7 +42,7 @@ package enum DeliveryError: Error, Sendable, Hashable {
     package var reason: String {
         switch self {
         case .transient(let reason, _), .unreachable(let reason), .unanswered(let reason), .throttled(let reason, _),
-            .permanent(let reason), .gone(let reason):
+            .permanent(let reason), .unsendable(let reason), .gone(let reason):
             reason
         case .cancelled: "cancelled by shutdown"
         }
@@ -50,7 +52,7 @@ package enum DeliveryError: Error, Sendable, Hashable {
     package var retryAfter: Duration? {
         switch self {
         case .transient(_, let after), .throttled(_, let after): after
-        case .unreachable, .unanswered, .permanent, .gone, .cancelled: nil
+        case .unreachable, .unanswered, .permanent, .unsendable, .gone, .cancelled: nil
         }
     }
 }

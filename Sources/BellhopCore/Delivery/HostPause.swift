@@ -43,6 +43,8 @@ package struct HostPause: Sendable {
             if now + wait > self.until { (self.since, self.until) = (now, now + wait) }
             return isNew ? wait : nil
         case .success, .failure(.permanent), .failure(.gone):
+            // Answers to what was under way when the pause began say nothing about its end.
+            guard self.until <= now || now < self.since else { return nil }
             self.isCareful = false
             self.wait = HostPause.first
             return nil

@@ -69,7 +69,7 @@ package struct RetryPolicy: Sendable, Hashable {
             return .delivered(answer: answer)
         case .failure(.cancelled):
             return .released
-        case .failure(.permanent(let reason)), .failure(.gone(let reason)):
+        case .failure(.permanent(let reason)), .failure(.unsendable(let reason)), .failure(.gone(let reason)):
             return .dead(reason: reason)
         case .failure(.unanswered(let reason)) where self.onUnknown == .hold:
             return .held(reason: reason)
@@ -87,6 +87,9 @@ package struct RetryPolicy: Sendable, Hashable {
             return .retry(at: now + wait, reason: error.reason)
         }
     }
+
+    /// No wait is longer than this; more in the spool comes from a clock that has been set back since.
+    package var longestWait: Duration { max(self.cap, RetryPolicy.longestRetryAfter) + .seconds(1) }
 
     package func isTooOld(accepted: Timestamp, now: Timestamp) -> Bool { now - accepted >= self.giveUpAfter }
 

@@ -75,11 +75,12 @@ import Testing
         }
     }
 
-    @Test func `a probe that a shutdown cut off is made again`() {
+    @Test(arguments: [DeliveryError.cancelled, .unsendable(reason: "too long")])
+    func `a probe that did not reach the receiver is made again`(error: DeliveryError) {
         var breaker = self.breaker()
         for _ in 0..<3 { self.note(&breaker, self.down) }
         breaker.probe(with: 1)
-        #expect(self.note(&breaker, .failure(.cancelled), after: .seconds(1)) == nil)
+        #expect(self.note(&breaker, .failure(error), after: .seconds(1)) == nil)
         #expect(breaker.admission(now: self.start + .seconds(1)) == .probe)
     }
 

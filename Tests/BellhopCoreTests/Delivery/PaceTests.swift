@@ -56,6 +56,8 @@ import Testing
         pause.begin()
         #expect(pause.end(self.throttled(.seconds(30)), now: self.start, jitter: 0) == .seconds(30))
         #expect(pause.next(now: self.start) == self.start + .seconds(30))
+        // What was under way when it began says nothing about its end.
+        #expect(pause.end(.success(""), now: self.start, jitter: 0) == nil)
         // A shorter wish does not end a longer pause, a longer one makes it longer.
         #expect(pause.end(self.throttled(.seconds(3)), now: self.start, jitter: 0) == nil)
         let later = self.start + .seconds(30)

@@ -8,7 +8,7 @@ import Testing
 
 /// Everything a receiver can do to a sender, through the whole pipeline: nothing is lost, nothing comes twice under
 /// another name, and each task keeps its order.
-@Suite(.timeLimit(.minutes(2))) struct FaultTests {
+@Suite(.serialized, .timeLimit(.minutes(2))) struct FaultTests {
     struct Fault: Sendable, CustomTestStringConvertible {
         let testDescription: String
         var script: [SimulatedAnswer] = []
@@ -81,7 +81,11 @@ import Testing
             script: Fault.times(5, SimulatedAnswer(delay: .seconds(1))),
             mayRepeat: true
         ),
-        Fault(testDescription: "no answer at all", script: Fault.times(5, SimulatedAnswer(fault: .silence)), mayRepeat: true),
+        Fault(
+            testDescription: "no answer at all",
+            script: Fault.times(5, SimulatedAnswer(fault: .silence)),
+            mayRepeat: true
+        ),
         Fault(
             testDescription: "a bit of everything",
             script: (0..<60).map { number in
@@ -110,12 +114,20 @@ import Testing
                 (start..<start + 12)
                     .map { number in
                         let json = "{\"event_id\":\"e\(number)\",\"task\":{\"id\":\"t\(number % Self.tasks)\"}}"
-                        return Event.stub(id: "e\(number)", source: "scripted", task: "t\(number % Self.tasks)", json: json)
+                        return Event.stub(
+                            id: "e\(number)",
+                            source: "scripted",
+                            task: "t\(number % Self.tasks)",
+                            json: json
+                        )
                     }
             }
     }
 
-    static let hasty = #""timeout":"300ms","retry":{"base":"10ms","cap":"50ms"},"circuit_breaker":{"probe_every":"20ms"}"#
+    private static let quick = #""retry":{"base":"10ms","cap":"50ms"},"circuit_breaker":{"probe_every":"20ms"}"#
+    /// For faults that take all of the sender's patience.
+    static let impatient = #""timeout":"300ms","# + Self.quick
+    static let hasty = #""timeout":"20s","# + Self.quick
 
     /// Runs all events through a pipeline until everything is settled.
     private func run(
@@ -155,7 +167,7 @@ import Testing
         let spool = try SQLiteSpool.inMemory()
         try await self.run(
             [
-                self.webhook("hook", "\(server.url)/hook", Self.hasty, context),
+                self.webhook("hook", "\(server.url)/hook", fault.mayRepeat ? Self.impatient : Self.hasty, context),
                 self.webhook("calm", "\(calmServer.url)/calm", Self.hasty, context),
             ],
             spool: spool,
@@ -178,11 +190,11 @@ import Testing
         let calmServer = try await SimulatedServer { calm.answer($0) }
         let context = ComponentContext.stub(once: true)
         let spool = try SQLiteSpool.inMemory()
-        let impatient =
+        let mortal =
             #""retry":{"base":"10ms","cap":"50ms","give_up_after":"700ms"},"circuit_breaker":{"probe_every":"100ms"}"#
         // No such name; nobody there; a port that does not speak TLS.
         let dead = ["http://nowhere.invalid/", "http://127.0.0.1:1/", "https://127.0.0.1:\(calmServer.port)/"]
-        var sinks: [any Sink] = dead.enumerated().map { self.webhook("dead\($0)", $1, impatient, context) }
+        var sinks: [any Sink] = dead.enumerated().map { self.webhook("dead\($0)", $1, mortal, context) }
         sinks.append(self.webhook("calm", calmServer.url, Self.hasty, context))
         try await self.run(sinks, spool: spool, context: context)
         let ledger = try await DeliveryLedger(spool, events: Self.ids, sinks: sinks.map(\.name))
@@ -239,7 +251,12 @@ import Testing
         #expect(first.tally.current.sinks["hook"]?.isDisabled == true)
         #expect(try await spool.pendingSinks() == ["hook": Self.count - 1])
         let second = ComponentContext.stub(once: true)
-        try await self.run([self.webhook("hook", server.url, options, second)], spool: spool, context: second, batches: [])
+        try await self.run(
+            [self.webhook("hook", server.url, options, second)],
+            spool: spool,
+            context: second,
+            batches: []
+        )
         let ledger = try await DeliveryLedger(spool, events: Self.ids, sinks: ["hook"])
         #expect(try ledger.violations(["hook": receiver.receipts]) == [])
         #expect(ledger.count("hook", "dead") == 1 && ledger.count("hook", "delivered") == Self.count - 1)
@@ -260,7 +277,12 @@ import Testing
         #expect(try await spool.deliveries(held).allSatisfy { $0.answer?.contains("no whole answer") == true })
         #expect(try await spool.retry(held, now: SystemClock().now()) == 5)
         let second = ComponentContext.stub(once: true)
-        try await self.run([self.webhook("hook", server.url, options, second)], spool: spool, context: second, batches: [])
+        try await self.run(
+            [self.webhook("hook", server.url, options, second)],
+            spool: spool,
+            context: second,
+            batches: []
+        )
         let ledger = try await DeliveryLedger(spool, events: Self.ids, sinks: ["hook"])
         #expect(ledger.count("hook", "delivered") == Self.count && receiver.accepted == Self.count)
         await server.close()
@@ -341,7 +363,9 @@ import Testing
             #""retry":{"base":"10m","cap":"10m"},"circuit_breaker":{"failures":0},"concurrency":16,"timeout":"5s""#
         let sink = self.webhook("hook", server.url, options, context)
         let rules = RuleSet([Rule(name: "all", sinks: ["hook"])])
-        let fine = (0..<20).map { Event.stub(id: "f\($0)", source: "scripted", task: "f\($0 % 4)", json: "{\"n\":\($0)}") }
+        let fine = (0..<20).map {
+            Event.stub(id: "f\($0)", source: "scripted", task: "f\($0 % 4)", json: "{\"n\":\($0)}")
+        }
         let source = ScriptedSource(batches: batches + [fine], stays: true)
         let pipeline = Pipeline(sources: [source], sinks: [sink], rules: rules, spool: spool, context: context)
         async let running: Void = pipeline.run()

@@ -75,6 +75,8 @@ import Testing
         }
         try input.fileHandleForWriting.close()
         #expect(try await summary.matched == 5)
+        // A pipe that is let go closes its descriptors, and whoever opens something next gets their numbers.
+        withExtendedLifetime((input, output)) {}
     }
 
     private func readLine(_ descriptor: Int32) async throws -> String {

@@ -1,5 +1,6 @@
 import BellhopCore
 import BellhopTesting
+import Synchronization
 import Testing
 
 @testable import Bellhop
@@ -65,6 +66,78 @@ import Testing
         #expect(try await spool.pendingSinks().isEmpty)
     }
 
+    @Test(arguments: [-86_400, -5, 3000] as [Int64])
+    func `a clock that jumps loses nothing, and nobody waits longer for it`(seconds: Int64) async throws {
+        let policy = RetryPolicy(base: .seconds(60), cap: .seconds(60), giveUpAfter: .seconds(3600))
+        let sink = RecordingSink(dispatch: DispatchPolicy(retry: policy)) { delivery in
+            delivery.attempt == 1 ? .failure(.transient(reason: "503", after: .seconds(30))) : .success("ok")
+        }
+        let clock = self.clock
+        let waited = Stopwatch()
+        let spool = try await self.run(sink, events: [.stub(id: "a", task: "t"), .stub(id: "b", task: "t")]) { _, _ in
+            await sink.waitForAttempts(1)
+            async let _: Void = {
+                var steps = 0
+                for await _ in clock.sleeps {
+                    clock.advance(by: .milliseconds(100))
+                    waited.add(.milliseconds(100))
+                    steps += 1
+                    if steps == 20 { clock.jump(by: .seconds(seconds)) }
+                }
+            }()
+            await sink.waitForAttempts(4)
+        }
+        // A jump ahead may only bring the attempt forward.
+        #expect(waited.total < .seconds(70))
+        if seconds < 0 { #expect(waited.total >= .seconds(30)) }
+        #expect(sink.deliveries.map(\.event.id) == ["a", "a", "b", "b"])
+        #expect(try await spool.pendingSinks().isEmpty)
+    }
+
+    @Test func `a delivery that comes while only the rate holds it back goes when it may`() async throws {
+        let rate = RateLimit(Rate(1, per: .seconds(10)), .sink)
+        let sink = RecordingSink(dispatch: DispatchPolicy(host: "http://h:80", rate: rate))
+        let clock = self.clock
+        let start = clock.now()
+        _ = try await self.run(sink, events: [.stub(id: "a")]) { dispatcher, spool in
+            async let _: Void = {
+                for await _ in clock.sleeps { clock.advance(by: .milliseconds(100)) }
+            }()
+            await sink.waitForAttempts(1)
+            let batch = Batch(source: "relay", events: [.stub(id: "b")], checkpoint: nil)
+            let appended = try await spool.append(batch, routes: [[Route(rule: "all", sink: "sink")]], now: clock.now())
+            dispatcher.offer(appended.deliveries["sink"] ?? [])
+            await sink.waitForAttempts(2)
+        }
+        #expect(clock.now() - start >= .seconds(10))
+    }
+
+    @Test func `what a person discards while it is under way is not tried again`() async throws {
+        let policy = RetryPolicy(base: .milliseconds(10), cap: .milliseconds(10), giveUpAfter: .seconds(3600))
+        let clock = self.clock
+        let (held, hold) = AsyncStream<Void>.makeStream()
+        let sink = RecordingSink(dispatch: DispatchPolicy(retry: policy)) { _ in
+            for await _ in held { break }
+            return .failure(.transient(reason: "503", after: .seconds(6 * 3600)))
+        }
+        let spool = try await self.run(sink, events: [.stub(id: "a")]) { dispatcher, spool in
+            await sink.waitForAttempts(1)
+            let discarded = try await spool.discard(DeliveryFilter(), now: clock.now())
+            #expect(discarded == 1)
+            hold.yield()
+            dispatcher.finish()
+            // Steps of a tenth of a second; the next attempt would be hours away.
+            async let _: Void = {
+                for await _ in clock.sleeps { clock.advance(by: .milliseconds(100)) }
+            }()
+            while !dispatcher.state.withLock({ dispatcher.isDone($0) }) { await Task.yield() }
+        }
+        #expect(sink.deliveries.count == 1)
+        var discarded = DeliveryFilter()
+        discarded.states = ["discarded"]
+        #expect(try await spool.count(discarded) == 1)
+    }
+
     @Test func `a delivery too old is given up`() async throws {
         let policy = RetryPolicy(base: .seconds(1), cap: .seconds(1), giveUpAfter: .zero)
         let sink = RecordingSink(dispatch: DispatchPolicy(retry: policy)) { _ in .failure(.transient(reason: "503")) }
@@ -107,4 +180,12 @@ import Testing
         ).run()
         #expect(sink.deliveries.map(\.rule.name) == ["former"])
     }
+}
+
+/// Adds up what a test has let pass.
+private final class Stopwatch: Sendable {
+    private let passed = Mutex<Duration>(.zero)
+
+    var total: Duration { self.passed.withLock { $0 } }
+    func add(_ duration: Duration) { self.passed.withLock { $0 += duration } }
 }

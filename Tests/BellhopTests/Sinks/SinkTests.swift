@@ -90,6 +90,49 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: SmallDisk.isPossible, "tmpfs cannot be mounted here; it takes root and CAP_SYS_ADMIN"))
+    func `a disk that fills up keeps whole lines, and takes the rest when there is room`() async throws {
+        let disk = try #require(SmallDisk(in: self.folder))
+        defer { disk.unmount() }
+        let ballast = try self.folder.write("disk/ballast", String(repeating: "x", count: 900_000))
+        let sink = self.file(#"{"path":"disk/a.ndjson"}"#)
+        let pad = String(repeating: "y", count: 600)
+        var id = 0
+        var failed: Verdict?
+        while failed == nil, id < 1000 {
+            id += 1
+            let verdict = await sink.deliver(self.deliveries(id...id) { "{\"n\":\($0),\"p\":\"\(pad)\"}" })[0]
+            if case .failure = verdict { failed = verdict }
+        }
+        guard case .failure(.transient(let reason, _)) = failed else {
+            Issue.record("\(String(describing: failed))")
+            return
+        }
+        #expect(reason.contains("No space left"))
+        #expect(
+            self.folder.lines("disk/a.ndjson").count == id - 1 && self.folder.read("disk/a.ndjson").hasSuffix("}\n")
+        )
+        try FileManager.default.removeItem(atPath: ballast)
+        let again = await sink.deliver(self.deliveries(id...id) { "{\"n\":\($0),\"p\":\"\(pad)\"}" })[0]
+        #expect(again == .success("written"))
+        #expect(self.folder.lines("disk/a.ndjson").count == id)
+        await sink.close()
+    }
+
+    @Test func `a folder that is removed is passing, and nothing is written beside it`() async throws {
+        try FileManager.default.createDirectory(atPath: "\(self.folder.path)/logs", withIntermediateDirectories: true)
+        let sink = self.file(#"{"path":"logs/a.ndjson"}"#)
+        #expect(await sink.deliver(self.deliveries(1...1)) == [.success("written")])
+        try FileManager.default.removeItem(atPath: "\(self.folder.path)/logs")
+        guard case .failure(.transient) = await sink.deliver(self.deliveries(2...2))[0] else {
+            Issue.record("written into a file that nobody can open any more")
+            return
+        }
+        try FileManager.default.createDirectory(atPath: "\(self.folder.path)/logs", withIntermediateDirectories: true)
+        #expect(await sink.deliver(self.deliveries(2...2)) == [.success("written")])
+        #expect(self.folder.lines("logs/a.ndjson") == ["{\"n\":2}"])
+    }
+
     @Test func `a line that a full pipe cut is completed, not torn`() throws {
         let pipe = Pipe()
         let descriptor = pipe.fileHandleForWriting.fileDescriptor
@@ -106,6 +149,8 @@ import Testing
         try again.write(to: descriptor, patience: .zero)
         let text = String(decoding: first + self.drain(pipe.fileHandleForReading.fileDescriptor), as: UTF8.self)
         #expect(text == String(repeating: long + "\n", count: cut.linesWritten + 1))
+        // Or its descriptors would be closed, and belong to somebody else.
+        withExtendedLifetime(pipe) {}
     }
 
     /// Everything that is in a pipe by now.
@@ -212,7 +257,7 @@ import Testing
         let options = #"{"url":"http://127.0.0.1:1/","body_limit":"100B"}"#
         let sink = WebhookSink(name: "s", options: .stub(options), context: .stub())
         let long = self.deliveries(1...1) { "{\"n\":\($0),\"x\":\"\(String(repeating: "y", count: 100))\"}" }
-        guard case .failure(.permanent(let reason)) = await sink.deliver(long)[0] else {
+        guard case .failure(.unsendable(let reason)) = await sink.deliver(long)[0] else {
             Issue.record("sent")
             return
         }
@@ -304,4 +349,23 @@ enum ReferenceCheck {
         #expect(Set(options.knownKeys).subtracting(written) == [])
         #expect(options.string("kind") == type.kind)
     }
+}
+
+/// A file system of a megabyte.
+private struct SmallDisk {
+    private let path: String
+
+    static let isPossible: Bool = {
+        guard let folder = try? TemporaryFolder(), let disk = SmallDisk(in: folder) else { return false }
+        disk.unmount()
+        return true
+    }()
+
+    init?(in folder: TemporaryFolder) {
+        self.path = "\(folder.path)/disk"
+        mkdir(self.path, 0o700)
+        guard mount("tmpfs", self.path, "tmpfs", 0, "size=1m") == 0 else { return nil }
+    }
+
+    func unmount() { umount2(self.path, Int32(MNT_DETACH)) }
 }

@@ -36,7 +36,7 @@ import Testing
     @Test func `numbers grow also after everything was pruned`() async throws {
         let spool = try SQLiteSpool(folder: self.folder.path)
         let first = try #require(try await self.append(["a"], to: spool).deliveries["s"]?.first)
-        try await spool.settle(
+        _ = try await spool.settle(
             [Settlement(id: first.id, attempt: 1, outcome: .delivered(answer: ""), at: self.now)],
             now: self.now
         )
@@ -80,7 +80,7 @@ import Testing
         #expect(accepted > 3 && accepted < 20)
         // What makes room goes on: settling, and then forgetting.
         let full = try await spool.pending(sink: "s", after: 0, limit: 1, byteLimit: .max)
-        try await spool.settle(
+        _ = try await spool.settle(
             [Settlement(id: full[0].id, attempt: 1, outcome: .retry(at: self.now, reason: "503"), at: self.now)],
             now: self.now
         )
@@ -122,7 +122,7 @@ import Testing
     @Test func `dead letters become pending again, and their patience starts anew`() async throws {
         let spool = try SQLiteSpool(folder: self.folder.path)
         let id = try #require(try await self.append(["a"], to: spool).deliveries["s"]?.first?.id)
-        try await spool.settle(
+        _ = try await spool.settle(
             [Settlement(id: id, attempt: 3, outcome: .dead(reason: "404"), at: self.now)],
             now: self.now
         )

@@ -58,43 +58,47 @@ extension SQLiteSpool {
         }
     }
 
-    package func settle(_ settlements: [Settlement], now: Timestamp) async throws {
+    package func settle(_ settlements: [Settlement], now: Timestamp) async throws -> Set<Delivery.ID> {
         try await self.write { db in
+            // A person may discard what is under way; only its arrival says more than that.
             let update = try db.cachedStatement(
-                sql: "UPDATE delivery SET state = ?, attempts = ?, due = ?, settled = ?, answer = ? WHERE id = ?"
+                sql: """
+                    UPDATE delivery SET state = :state, attempts = :attempts, due = :due, settled = :settled, answer = :answer
+                    WHERE id = :id AND (state = 0 OR :state = 1)
+                    """
             )
             let attempt = try db.cachedStatement(
                 sql:
                     "INSERT OR REPLACE INTO attempt(delivery, at, number, reason) SELECT id, ?, ?, ? FROM delivery WHERE id = ?"
             )
+            var refused: Set<Delivery.ID> = []
             for settlement in settlements {
-                let state: Int
                 var due: Int64 = 0
-                var settled: Int64? = settlement.at.nanoseconds
+                let state: Int
                 let answer: String
                 switch settlement.outcome {
                 case .released: continue
-                case .held(let reason): (state, answer) = (SQLiteSchema.State.held, reason)
-                case .postponed(let time, let reason):
-                    // No attempt, so it leaves no trace among them.
-                    try update.execute(
-                        arguments: [
-                            SQLiteSchema.State.pending, settlement.attempt, time.nanoseconds, nil, reason,
-                            settlement.id,
-                        ]
-                    )
-                    continue
                 case .delivered(let text): (state, answer) = (SQLiteSchema.State.delivered, text)
+                case .held(let reason): (state, answer) = (SQLiteSchema.State.held, reason)
                 case .dead(let reason): (state, answer) = (SQLiteSchema.State.dead, reason)
-                case .retry(let time, let reason):
-                    (state, answer) = (SQLiteSchema.State.pending, reason)
-                    due = time.nanoseconds
-                    settled = nil
+                case .retry(let time, let reason), .postponed(let time, let reason):
+                    (state, answer, due) = (SQLiteSchema.State.pending, reason, time.nanoseconds)
                 }
-                try update.execute(arguments: [state, settlement.attempt, due, settled, answer, settlement.id])
+                let settled = state == SQLiteSchema.State.pending ? nil : settlement.at.nanoseconds
+                try update.execute(
+                    arguments: [
+                        "state": state, "attempts": settlement.attempt, "due": due, "settled": settled,
+                        "answer": answer,
+                        "id": settlement.id,
+                    ]
+                )
+                if db.changesCount == 0 { refused.insert(settlement.id) }
+                // Of what was postponed there was no attempt, of what was delivered the delivery itself tells.
+                if case .postponed = settlement.outcome { continue }
                 guard state != SQLiteSchema.State.delivered else { continue }
                 try attempt.execute(arguments: [settlement.at.nanoseconds, settlement.attempt, answer, settlement.id])
             }
+            return refused
         }
     }
 
