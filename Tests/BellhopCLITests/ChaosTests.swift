@@ -23,7 +23,9 @@ import Testing
         let seed = Self.environment["BELLHOP_CHAOS_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...999_999)
         var random = SeededGenerator(seed: seed)
         // How long a whole run takes here: kills come at any moment of it.
-        let (_, whole) = try await self.run(kills: [], seed: seed)
+        var (_, whole) = try await self.run(kills: [], seed: seed)
+        // Beside other tests it takes much longer than it would.
+        if Self.runs == nil { whole = min(whole, .seconds(1)) }
         for number in 0..<(Self.runs ?? 3) {
             let kills = (0..<Int.random(in: 1...3, using: &random))
                 .map { _ in whole * Double.random(in: 0...1, using: &random) }

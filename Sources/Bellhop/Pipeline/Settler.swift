@@ -41,12 +41,14 @@ final class Settler: Sendable {
         _ settlements: [Settlement],
         committed: @escaping @Sendable ([Settlement], _ refused: Set<Delivery.ID>) -> Void
     ) async {
-        let isFull = self.state.withLock { state in
+        let (isFirst, isFull) = self.state.withLock { state in
+            let isFirst = state.waiting.isEmpty
             state.waiting.append(Group(settlements: settlements, committed: committed))
             state.count += settlements.count
-            return state.count >= Settler.limit && !state.isClosed
+            return (isFirst, state.count >= Settler.limit && !state.isClosed)
         }
-        self.bell.ring()
+        // What comes later is recorded with the first.
+        if isFirst { self.bell.ring() }
         guard isFull else { return }
         await withCheckedContinuation { continuation in
             let mayGo = self.state.withLock { state in

@@ -1,6 +1,7 @@
 /// All rules, compiled: the fields they ask for as one tree, and each rule as tests of those fields.
 package struct RuleSet: Sendable {
     package let rules: [Rule]
+    private let numbers: [String: Int]
     fileprivate let compiled: CompiledRules
     /// What the walk over a document needs, without Bellhop's own names: for each rule the pattern for
     /// ``Event/fields`` and that for ``Event/data``.
@@ -17,6 +18,7 @@ package struct RuleSet: Sendable {
         let tree = FieldTree(sources.compactMap { if case .document(let path) = $0 { path } else { nil } })
         let dataTree = FieldTree(sources.compactMap { if case .data(let path) = $0 { path } else { nil } })
         self.rules = rules
+        self.numbers = Dictionary(rules.enumerated().map { ($1.name, $0) }) { first, _ in first }
         self.tree = tree
         self.dataTree = dataTree
         self.envelopeNames = sources.map { if case .envelope(let name) = $0 { name } else { nil } }
@@ -38,7 +40,7 @@ package struct RuleSet: Sendable {
         )
     }
 
-    package subscript(name name: String) -> Rule? { self.rules.first { $0.name == name } }
+    package subscript(name name: String) -> Rule? { self.numbers[name].map { self.rules[$0] } }
 }
 
 /// Tells which rules an event matches. Holds buffers that the next event reuses, so it belongs to one task.
