@@ -15,6 +15,9 @@ package enum Reference {
             sources: {}             # names and their options, see below
             sinks: {}
             rules: [rules/]         # files, folders, or rules written here
+            network:                # guards every connection, of sources too, by the address it leads to
+              deny: [metadata]      # always there; also private, loopback, addresses and ranges like 10.0.0.0/8
+              allow: []             # exceptions
             spool:
               keep: 7d              # settled events
               keep_dead_letters: 30d

@@ -154,6 +154,8 @@ struct RunCommand: AsyncParsableCommand {
             .map { "\($0.key) \($0.value.delivered.grouped)" }.joined(separator: ", ")
         parts.append("\(counts.delivered.grouped) delivered" + (perSink.isEmpty ? "" : " (\(perSink))"))
         if counts.retries > 0 { parts.append("\(counts.retries.grouped) attempts repeated") }
+        let postponed = counts.sinks.values.reduce(0) { $0 + $1.postponed }
+        if postponed > 0 { parts.append("\(postponed.grouped) attempts put off by receivers (429)") }
         if counts.deadLetters > 0 {
             parts.append("\(counts.deadLetters.grouped) dead letters (bellhop dead-letters list)")
         }

@@ -322,6 +322,32 @@ import Testing
         await server.close()
     }
 
+    @Test func `what is signed is what is sent`() async throws {
+        let (requests, request) = AsyncStream<SimulatedRequest>.makeStream()
+        let server = try await SimulatedServer { received in
+            request.yield(received)
+            return SimulatedAnswer()
+        }
+        let secrets = [
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsk_" + Data(repeating: 7, count: 32).base64EncodedString(),
+        ]
+        let options = "{\"url\":\"\(server.url)\",\"signing_secret\":[\"\(secrets[0])\",\"\(secrets[1])\"]}"
+        let sink = WebhookSink(name: "s", options: .stub(options), context: .stub())
+        _ = await sink.deliver(self.deliveries(1...1) { "{\"n\":\($0),\"é\":\"😀\"}" })
+        request.finish()
+        let signer = try WebhookSigner(.standardWebhooks, secrets: secrets.map { Secret($0) })
+        for await received in requests {
+            let expected = signer.headers(
+                id: try #require(received.header("webhook-id")),
+                timestamp: try #require(Int64(received.header("webhook-timestamp") ?? "")),
+                body: Bytes(String(decoding: received.body, as: UTF8.self))
+            )
+            #expect(received.header("webhook-signature") == expected[0].value.reveal())
+            #expect(received.header("webhook-signature")?.split(separator: " ").count == 2)
+        }
+        await server.close()
+    }
+
     // MARK: - every kind
 
     @Test(arguments: Sinks.all.map { $0.kind }) func `the reference names every option and is without fault`(
