@@ -101,8 +101,15 @@ package struct AddressRange: Sendable, Hashable, CustomStringConvertible {
     private let start: IPAddress
     private let length: Int
 
-    /// Nil where it is none, also where bits behind the prefix are set.
+    /// Nil where it is none, also where bits behind the prefix are set: somebody meant another range.
     package init?(_ text: some StringProtocol) {
+        self.init(masking: text)
+        let start = text.split(separator: "/", omittingEmptySubsequences: false).first.flatMap { IPAddress($0) }
+        guard start == self.start else { return nil }
+    }
+
+    /// As EventBridge reads it: bits behind the prefix do not matter.
+    package init?(masking text: some StringProtocol) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, let start = IPAddress(parts[0]) else { return nil }
         var length = start.bytes.count * 8
@@ -113,9 +120,9 @@ package struct AddressRange: Sendable, Hashable, CustomStringConvertible {
             length = isMapped ? written - 96 : written
         }
         guard (0...start.bytes.count * 8).contains(length) else { return nil }
-        self.start = start
+        guard let first = IPAddress(bytes: AddressRange.cut(start.bytes, to: length)) else { return nil }
+        self.start = first
         self.length = length
-        guard AddressRange.cut(start.bytes, to: length) == start.bytes else { return nil }
     }
 
     package func contains(_ address: IPAddress) -> Bool {

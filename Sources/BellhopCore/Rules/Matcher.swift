@@ -8,6 +8,11 @@ package indirect enum Matcher: Sendable, Hashable {
     case suffix(Text)
     case wildcard(Wildcard)
     case range(NumberRange)
+    /// A text that is an IP address in the range.
+    case cidr(AddressRange)
+    /// A text that is a time, from then on; or, with `before`, until then.
+    case after(Timestamp)
+    case before(Timestamp)
     /// The leaf is there and none of these accepts it.
     case anythingBut([Matcher])
     case exists(Bool)
@@ -63,6 +68,9 @@ package indirect enum Matcher: Sendable, Hashable {
         case .suffix(let text): return leaf.utf8.map { text.isPart(.end, of: $0) } ?? false
         case .wildcard(let wildcard): return leaf.utf8.map { wildcard.matches($0) } ?? false
         case .range(let range): return leaf.number.map { range.contains($0) } ?? false
+        case .cidr(let range): return leaf.string.flatMap { IPAddress($0) }.map { range.contains($0) } ?? false
+        case .after(let time): return leaf.utf8.flatMap { Timestamp(utf8: $0) }.map { $0 >= time } ?? false
+        case .before(let time): return leaf.utf8.flatMap { Timestamp(utf8: $0) }.map { $0 < time } ?? false
         case .anythingBut(let matchers): return !matchers.contains { $0.accepts(leaf) }
         case .exists(let exists): return exists
         }

@@ -1,10 +1,11 @@
 /// Reads what stands at a leaf of a pattern: a scalar, or a list of scalars and operators.
 struct MatcherReader {
     static let operators: Set<String> = [
-        "prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists",
+        "prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr", "after",
+        "before",
     ]
     /// Part of the language, not of this version: a clear refusal instead of "unknown".
-    private static let planned: Set<String> = ["cidr", "regex", "after", "before", "during"]
+    private static let planned: Set<String> = ["regex", "during"]
 
     private let diagnostics: Diagnostics
 
@@ -44,6 +45,20 @@ struct MatcherReader {
             return self.text(operand, member.key, foldable: false).map { .string(.init($0.text, ignoresCase: true)) }
         case "wildcard": return self.wildcard(operand)
         case "numeric": return self.numeric(operand)
+        case "cidr":
+            guard let range = operand.text.flatMap({ AddressRange(masking: $0) }) else {
+                return self.refuse(
+                    "'cidr' is a range of addresses like 10.0.0.0/8 or fd00::/8, not \(operand.shown)",
+                    operand.place
+                )
+            }
+            return .cidr(range)
+        case "after", "before":
+            guard case .string(let text) = operand.value, let time = Timestamp(text) else {
+                let example = "2026-11-21T03:00:00Z"
+                return self.refuse("'\(member.key)' is a time like \(example), not \(operand.shown)", operand.place)
+            }
+            return member.key == "after" ? .after(time) : .before(time)
         case "exists":
             guard case .bool(let bool) = operand.value else {
                 return self.refuse("'exists' is true or false, not \(operand.shown)", operand.place)

@@ -7,7 +7,8 @@ import Testing
     static let event = """
         {"content":{"type":"acknowledged","device":"Zoë","level":7,"ratio":0.5,"ok":true,"none":null,"tags":["red","Blue"],
         "people":[{"name":"bob","floor":1},{"name":"Mary","floor":2}],"empty":[],"mixed":[[1],["deep"]]},
-        "task":{"id":"t1","name":"fire-alarm-2"},"a.b":"dot","big":9007199254740993}
+        "task":{"id":"t1","name":"fire-alarm-2"},"a.b":"dot","big":9007199254740993,
+        "from":"10.1.2.3","six":"fd00::7","at":"2026-11-21T03:00:00.5+01:00"}
         """
 
     static let matching = [
@@ -40,9 +41,21 @@ import Testing
         #"{"content.mixed":"deep"}"#, #"{"content.mixed":1}"#,
         #"{"content.people.name":"Mary"}"#, #"{"content.people":{"name":"Mary","floor":2}}"#,
         #"{"content.people.floor":2,"content.people.name":"Mary"}"#,
+        #"{"from":[{"cidr":"10.0.0.0/8"}]}"#, #"{"from":[{"cidr":"10.1.2.3/32"}]}"#,
+        #"{"from":[{"cidr":"10.1.2.99/24"}]}"#,
+        #"{"from":[{"cidr":"0.0.0.0/0"}]}"#, #"{"six":[{"cidr":"fd00::/8"}]}"#, #"{"six":[{"cidr":"fd00::7/128"}]}"#,
+        #"{"at":[{"after":"2026-11-21T02:00:00Z"}]}"#, #"{"at":[{"after":"2026-11-21T02:00:00.5Z"}]}"#,
+        #"{"at":[{"before":"2026-11-21T02:00:01Z"}]}"#,
     ]
 
     static let notMatching = [
+        #"{"from":[{"cidr":"10.2.0.0/16"}]}"#, #"{"from":[{"cidr":"fd00::/8"}]}"#,
+        #"{"content.type":[{"cidr":"0.0.0.0/0"}]}"#,
+        #"{"content.level":[{"cidr":"0.0.0.0/0"}]}"#, #"{"nowhere":[{"cidr":"0.0.0.0/0"}]}"#,
+        #"{"at":[{"after":"2026-11-21T02:00:00.6Z"}]}"#, #"{"at":[{"before":"2026-11-21T02:00:00.5Z"}]}"#,
+        #"{"content.type":[{"after":"1970-01-01T00:00:00Z"}]}"#,
+        #"{"content.level":[{"before":"2100-01-01T00:00:00Z"}]}"#,
+        #"{"nowhere":[{"before":"2100-01-01T00:00:00Z"}]}"#,
         #"{"content.type":"start"}"#, #"{"content.type":"Acknowledged"}"#, #"{"content.level":"7"}"#,
         #"{"content.level":8}"#,
         #"{"content.ok":"true"}"#, #"{"content.ok":false}"#, #"{"content.nothing":null}"#,
@@ -74,7 +87,10 @@ import Testing
         #"{"n":[{"numeric":["<",1,"<",2]}]}"#,
         #"{"n":[{"numeric":[">",5,"<",5]}]}"#, #"{"n":[{"numeric":["~",5]}]}"#, #"{"n":[{"numeric":["=",5,"<",6]}]}"#,
         #"{"n":[{"exists":"yes"}]}"#, #"{"n":[{"anything-but":[]}]}"#, #"{"n":[{"anything-but":{"numeric":[">",5]}}]}"#,
-        #"{"n":[{"anything-but":[["x"]]}]}"#, #"{"n":[{"cidr":"10.0.0.0/8"}]}"#, #"{"$or":[]}"#, #"{"a..b":1}"#,
+        #"{"n":[{"anything-but":[["x"]]}]}"#, #"{"n":[{"cidr":"10.0.0.0/33"}]}"#, #"{"n":[{"cidr":"10.0.0"}]}"#,
+        #"{"n":[{"cidr":["10.0.0.0/8"]}]}"#,
+        #"{"n":[{"after":"yesterday"}]}"#, #"{"n":[{"before":7}]}"#, #"{"n":[{"after":"2026-02-30T00:00:00Z"}]}"#,
+        #"{"$or":[]}"#, #"{"a..b":1}"#,
         #"{"a\\x":1}"#,
         #"{"a.b":1,"a":{"b":2}}"#, #"{"a":1,"a.b":2}"#, #"{"a.b":1,"a":2}"#,
     ]
@@ -102,6 +118,18 @@ import Testing
 
     @Test(arguments: notMatching) func `the event does not have the shape`(json: String) throws {
         #expect(try !Self.matches(json), "\(json)")
+    }
+
+    @Test(arguments: [
+        (#"{"event.time":[{"after":"2024-08-08T18:25:40Z"}]}"#, true),
+        (#"{"event.time":[{"after":"2024-08-08T18:25:41Z"}]}"#, false),
+        (#"{"event.time":[{"before":"2024-08-08T18:25:41Z"}]}"#, true),
+        (#"{"event.time":[{"before":"2024-08-08T18:25:40Z"}]}"#, false),
+    ]) func `an event's own time is compared too`(json: String, holds: Bool) throws {
+        let (pattern, diagnostics) = try Self.pattern(json)
+        #expect(diagnostics.all.isEmpty)
+        let evaluator = RuleEvaluator(RuleSet([Rule(name: "r", pattern: pattern, sinks: [])]))
+        #expect(try evaluator.matches(.stub(time: Timestamp(seconds: 1_723_141_540))).isEmpty != holds)
     }
 
     @Test(arguments: refused) func `a mistake is an error with its place, never a pattern that does not match`(
