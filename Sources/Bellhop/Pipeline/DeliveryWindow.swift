@@ -295,13 +295,6 @@ struct DeliveryWindow {
     }
 }
 
-/// What leaves in order: the deliveries of one task, or of a whole sink; or a delivery by itself.
-enum LaneKey: Hashable {
-    case task(Int64)
-    case single(Delivery.ID)
-    case sink
-}
-
 extension PendingDelivery {
     /// Bytes of its event, where it is in memory.
     fileprivate var size: Int { (self.event?.data.count ?? 0) + (self.event?.normalized?.count ?? 0) }

@@ -13,44 +13,6 @@ extension Dispatcher {
         if state.window.nextDue != nil { self.alarm.ring() }
     }
 
-    /// When the next attempt may begin, as far as anybody knows.
-    enum Chance: Equatable {
-        case now
-        case at(Timestamp)
-        /// Not before something else happens, which will say so.
-        case none
-    }
-
-    func chance(_ state: inout State, now: Timestamp) -> Chance {
-        var earliest = now
-        if !state.window.hasReady(now: now) {
-            guard let due = state.window.nextDue else { return .none }
-            earliest = due
-        }
-        switch state.breaker.admission(now: now) {
-        case .yes, .probe: break
-        case .notBefore(let time): earliest = max(earliest, time)
-        case .no: return .none
-        }
-        if let next = self.pace.next(now: now) { earliest = max(earliest, next) }
-        return earliest <= now ? .now : .at(earliest)
-    }
-
-    /// As many idle workers as may begin.
-    func awaken(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
-        switch self.chance(&state, now: self.clock.now()) {
-        case .now: break
-        case .at:
-            self.alarm.ring()
-            return []
-        case .none: return []
-        }
-        let count = min(state.breaker.isOpen ? 1 : state.window.readyLanes, state.idle.count)
-        let awake = state.idle.suffix(count)
-        state.idle.removeLast(count)
-        return Array(awake)
-    }
-
     func isDone(_ state: State) -> Bool {
         switch state.phase {
         case .running: false
@@ -228,16 +190,6 @@ extension Dispatcher {
             case .following: state.isBehind = true
             case .lanes(let keys, _): for key in keys { state.window.park(key, until: now + .seconds(1)) }
             }
-        }
-    }
-}
-
-extension LaneKey {
-    fileprivate var inSpool: SpoolLane {
-        switch self {
-        case .task(let lane): .task(lane)
-        case .single(let id): .single(id)
-        case .sink: preconditionFailure("a whole sink is never parked")
         }
     }
 }

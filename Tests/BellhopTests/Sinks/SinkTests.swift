@@ -322,6 +322,27 @@ import Testing
         await server.close()
     }
 
+    @Test(arguments: ["retry", "hold"])
+    func `what a shutdown cuts off may have arrived, which matters where it is held`(
+        policy: String
+    ) async throws {
+        let receiver = ReceiverSimulator()
+        receiver.change { $0.fault = .silence }
+        let server = try await SimulatedServer { receiver.answer($0) }
+        let options = "{\"url\":\"\(server.url)\",\"on_unknown\":\"\(policy)\"}"
+        let sink = WebhookSink(name: "s", options: .stub(options), context: .stub())
+        let delivery = self.deliveries(1...1)
+        let attempt = Task { await sink.deliver(delivery)[0] }
+        await receiver.waitForRequests(1)
+        attempt.cancel()
+        switch await attempt.value {
+        case .failure(.cancelled): #expect(policy == "retry")
+        case .failure(.unanswered): #expect(policy == "hold")
+        case let verdict: Issue.record("\(verdict)")
+        }
+        await server.close()
+    }
+
     @Test func `what is signed is what is sent`() async throws {
         let (requests, request) = AsyncStream<SimulatedRequest>.makeStream()
         let server = try await SimulatedServer { received in
