@@ -10,10 +10,6 @@ import Synchronization
 /// without a change of threads. They must not block.
 // @unchecked: `multi` is used by the loop thread alone, but for the wake-up; everything else is inside the mutex.
 final class TransferLoop: TaskExecutor, @unchecked Sendable {
-    /// Transfers under way from which rounds are slowed down in which few end.
-    private static let many = 16
-    private static let few = 4
-
     let gate: AddressGate
     private let multi: OpaquePointer
     private let inbox = Mutex(Inbox())
@@ -127,9 +123,7 @@ final class TransferLoop: TaskExecutor, @unchecked Sendable {
             var running: Int32 = 0
             bh_multi_perform(self.multi, &running)
             var code = CURLE_OK
-            var ended = 0
             while let easy = bh_multi_finished(self.multi, &code) {
-                ended += 1
                 end(easy) { $0.result(code, easy) }
             }
             let mayRest = self.inbox.withLock { inbox in
@@ -140,9 +134,6 @@ final class TransferLoop: TaskExecutor, @unchecked Sendable {
             // Without transfers only a wake-up can bring work.
             bh_multi_poll(self.multi, running == 0 ? 60_000 : 1000)
             self.inbox.withLock { $0.isAsleep = false }
-            // A round costs as much as there are transfers: where many are under way and few end, it is better to let
-            // some answers come together. About 0.1 ms, which only a busy sink sees.
-            if active.count >= TransferLoop.many, ended < TransferLoop.few { usleep(20) }
         }
     }
 }
