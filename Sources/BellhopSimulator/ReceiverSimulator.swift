@@ -32,14 +32,16 @@ package final class ReceiverSimulator: Sendable {
         }
     }
 
+    private typealias Waiter = (count: Int, continuation: CheckedContinuation<Void, Never>)
+
     private struct State {
         var settings: Settings
         var requests = 0
         var accepted = 0
         var receipts: [Receipt] = []
         var ids: [String: Int] = [:]
-        var asking: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
-        var waiting: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+        var asking: [Waiter] = []
+        var waiting: [Waiter] = []
     }
 
     /// Statuses as answers.
@@ -75,22 +77,21 @@ package final class ReceiverSimulator: Sendable {
     }
 
     /// Returns once so many requests were accepted.
-    package func waitForAccepted(_ count: Int) async {
-        await withCheckedContinuation { continuation in
-            let isThere = self.state.withLock { state in
-                if state.accepted < count { state.waiting.append((count, continuation)) }
-                return state.accepted >= count
-            }
-            if isThere { continuation.resume() }
-        }
-    }
+    package func waitForAccepted(_ count: Int) async { await self.wait(for: count, of: \.accepted, \.waiting) }
 
     /// Returns once so many requests have come, whatever was answered.
-    package func waitForRequests(_ count: Int) async {
+    package func waitForRequests(_ count: Int) async { await self.wait(for: count, of: \.requests, \.asking) }
+
+    private func wait(
+        for count: Int,
+        of number: any KeyPath<State, Int> & Sendable,
+        _ waiting: any WritableKeyPath<State, [Waiter]> & Sendable
+    ) async {
         await withCheckedContinuation { continuation in
             let isThere = self.state.withLock { state in
-                if state.requests < count { state.asking.append((count, continuation)) }
-                return state.requests >= count
+                if state[keyPath: number] >= count { return true }
+                state[keyPath: waiting].append((count, continuation))
+                return false
             }
             if isThere { continuation.resume() }
         }

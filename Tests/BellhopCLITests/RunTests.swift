@@ -162,7 +162,7 @@ import Testing
         let world = try await self.world(events: 5, receiver: receiver)
         let first = try await ChildProcess.run(["run", "--once"], in: self.folder)
         #expect(
-            first.status == 1 && first.errors.contains("1 dead letters (bellhop dead-letters list)"),
+            first.status == 1 && first.errors.contains("1 dead letter (bellhop dead-letters list)"),
             "\(first.errors)"
         )
         let list = try await ChildProcess.run(["dead-letters", "list", "--json"], in: self.folder)
@@ -172,7 +172,7 @@ import Testing
         let refused = try await ChildProcess.run(["dead-letters", "retry"], in: self.folder)
         #expect(refused.status == 1 && refused.errors.contains("--yes"))
         let retry = try await ChildProcess.run(["dead-letters", "retry", "--yes"], in: self.folder)
-        #expect(retry.output == "1 deliveries are pending and due now\n")
+        #expect(retry.output == "1 delivery is pending and due now\n")
         await receiver.waitForAccepted(5)
         running.signal(SIGINT)
         #expect(await running.result().status == 0)

@@ -9,7 +9,7 @@ package struct HTTPRoute: Sendable, Hashable {
     }
 
     package enum Proxy: Sendable, Hashable {
-        /// Whatever the environment says.
+        /// Straight to the host, also where the environment names a proxy.
         case none
         /// `http_proxy`, `HTTPS_PROXY`, `NO_PROXY` and their like, as curl(1) reads them.
         case environment

@@ -10,7 +10,7 @@ final class Dispatcher: Sendable {
     struct State {
         var window: DeliveryWindow
         var breaker: CircuitBreaker
-        /// Everything pending up to here is in the window; what comes behind it is in the spool.
+        /// Everything pending up to here the window knows, be it by name only; what comes behind is in the spool.
         var cursor: Delivery.ID = 0
         /// There may be pending deliveries behind the cursor.
         var isBehind = true
@@ -22,10 +22,10 @@ final class Dispatcher: Sendable {
         var generation = 0
         /// Deliveries whose last outcomes the spool does not know yet, and how many: what it says of them is out of date.
         var unsettled: [Delivery.ID: Int] = [:]
-        /// Reads of events that failed in a row.
-        var unreadable = 0
         /// Those that were recorded while a read was under way, which may not have seen it.
         var settledDuringRead: Set<Delivery.ID> = []
+        /// Reads of events that failed in a row.
+        var unreadable = 0
     }
 
     /// Event bytes that may wait in memory; beyond, deliveries are read from the spool when their turn comes.

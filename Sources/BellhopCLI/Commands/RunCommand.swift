@@ -148,7 +148,7 @@ struct RunCommand: AsyncParsableCommand {
 
     private static func summary(_ counts: Tally.Counts, pending: Int, took: Duration) -> String {
         var parts = ["\(counts.events.grouped) new events"]
-        if counts.known > 0 { parts.append("\(counts.known.grouped) known ones skipped") }
+        if counts.known > 0 { parts.append("\(counts.known.grouped) known skipped") }
         if counts.rejected > 0 { parts.append("\(counts.rejected.grouped) rejected (bellhop rejected list)") }
         let perSink = counts.sinks.sorted { $0.key < $1.key }.filter { $0.value.delivered > 0 }
             .map { "\($0.key) \($0.value.delivered.grouped)" }.joined(separator: ", ")
@@ -157,7 +157,9 @@ struct RunCommand: AsyncParsableCommand {
         let postponed = counts.sinks.values.reduce(0) { $0 + $1.postponed }
         if postponed > 0 { parts.append("\(postponed.grouped) attempts put off by receivers (429)") }
         if counts.deadLetters > 0 {
-            parts.append("\(counts.deadLetters.grouped) dead letters (bellhop dead-letters list)")
+            parts.append(
+                "\(counts.deadLetters.grouped) dead letter\(counts.deadLetters == 1 ? "" : "s") (bellhop dead-letters list)"
+            )
         }
         if counts.held > 0 {
             parts.append("\(counts.held.grouped) held for you (bellhop deliveries list --state held)")

@@ -49,26 +49,32 @@ extension SpoolOptions {
         filter.ids = selection.ids
         try await self.withSpool { spool in
             let count = try await spool.count(filter)
-            let states = filter.states.map { $0 == "dead" ? "dead letters" : "\($0) deliveries" }.joined()
+            let isDead = filter.states == ["dead"]
+            let (one, many) = isDead ? ("dead letter", "dead letters") : ("delivery", "deliveries")
+            let what = "\(count.grouped) \(isDead ? "" : "\(filter.states.joined()) ")\(count == 1 ? one : many)"
             guard count > 0 else {
-                printError("there are no such \(states); 'bellhop deliveries list' shows what there is")
+                printError("there are no such \(many); 'bellhop deliveries list' shows what there is")
                 throw ExitCode.no
             }
             if selection.ids.isEmpty && !selection.yes {
                 guard isatty(STDIN_FILENO) == 1 else {
-                    printError("this would \(change.verb) \(count) \(states); add --yes to do it")
+                    printError("this would \(change.verb) \(what); add --yes to do it")
                     throw ExitCode.no
                 }
-                Swift.print("\(change.verb.capitalized) \(count) \(states)? [y/N] ", terminator: "")
+                Swift.print("\(change.verb.capitalized) \(what)? [y/N] ", terminator: "")
                 fflush(nil)
                 guard readLine()?.lowercased().hasPrefix("y") == true else { throw ExitCode.no }
             }
             let now = SystemClock().now()
             switch change {
-            case .retry: Swift.print("\(try await spool.retry(filter, now: now)) deliveries are pending and due now")
-            case .discard: Swift.print("\(try await spool.discard(filter, now: now)) deliveries are discarded")
+            case .retry: Swift.print("\(Self.deliveries(try await spool.retry(filter, now: now))) pending and due now")
+            case .discard: Swift.print("\(Self.deliveries(try await spool.discard(filter, now: now))) discarded")
             }
         }
+    }
+
+    private static func deliveries(_ count: Int) -> String {
+        count == 1 ? "1 delivery is" : "\(count.grouped) deliveries are"
     }
 
     func why(_ id: String) async throws {

@@ -122,29 +122,19 @@ extension SQLiteSpool {
     /// Makes deliveries pending again and due at once, with all their attempts before them. Their patience starts anew.
     /// - Returns: how many.
     package func retry(_ filter: DeliveryFilter, now: Timestamp) async throws -> Int {
-        try await self.update(
-            filter,
-            from: [SQLiteSchema.State.pending, SQLiteSchema.State.dead, SQLiteSchema.State.held],
-            "state = 0, due = 0, settled = NULL, retried = ?",
-            now
-        )
+        try await self.update(filter, "state = 0, due = 0, settled = NULL, retried = ?", now)
     }
 
     /// Settles deliveries as nobody wants them any more.
     /// - Returns: how many.
     package func discard(_ filter: DeliveryFilter, now: Timestamp) async throws -> Int {
-        try await self.update(
-            filter,
-            from: [SQLiteSchema.State.pending, SQLiteSchema.State.dead, SQLiteSchema.State.held],
-            "state = 3, settled = ?",
-            now
-        )
+        try await self.update(filter, "state = 3, settled = ?", now)
     }
 
-    /// A transaction for some thousand at a time, so that a bellhop that runs waits for none of them long.
+    /// Changes those that are not settled, or were given up: the others a person has no say in. A transaction for some
+    /// thousand at a time, so that a bellhop that runs waits for none of them long.
     private func update(
         _ filter: DeliveryFilter,
-        from states: [Int],
         _ change: String,
         _ now: Timestamp
     ) async throws
@@ -158,6 +148,7 @@ extension SQLiteSpool {
                 arguments: arguments
             )
         }
+        let states = [SQLiteSchema.State.pending, SQLiteSchema.State.dead, SQLiteSchema.State.held]
         let allowed = states.map(String.init).joined(separator: ",")
         var changed = 0
         for start in stride(from: 0, to: ids.count, by: 2000) {
