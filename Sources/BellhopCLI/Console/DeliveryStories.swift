@@ -49,11 +49,11 @@ extension SpoolOptions {
         filter.ids = selection.ids
         try await self.withSpool { spool in
             let count = try await spool.count(filter)
-            let isDead = filter.states == ["dead"]
-            let (one, many) = isDead ? ("dead letter", "dead letters") : ("delivery", "deliveries")
-            let what = "\(count.grouped) \(isDead ? "" : "\(filter.states.joined()) ")\(count == 1 ? one : many)"
+            let kind = filter.states == ["dead"] ? "dead letter" : "\(filter.states.joined()) delivery"
+            let kinds = filter.states == ["dead"] ? "dead letters" : "\(filter.states.joined()) deliveries"
+            let what = "\(count.grouped) \(count == 1 ? kind : kinds)"
             guard count > 0 else {
-                printError("there are no such \(many); 'bellhop deliveries list' shows what there is")
+                printError("there are no such \(kinds); 'bellhop deliveries list' shows what there is")
                 throw ExitCode.no
             }
             if selection.ids.isEmpty && !selection.yes {
