@@ -45,6 +45,10 @@ extension SpoolOptions {
     }
 
     func change(_ change: DeliveryChange, _ filter: DeliveryFilter, _ selection: SelectionOptions) async throws {
+        for state in filter.states where ["delivered", "discarded"].contains(state) {
+            printError("what is \(state) is settled; --state can be pending, held or dead here")
+            throw ExitCode.no
+        }
         var filter = filter
         filter.ids = selection.ids
         try await self.withSpool { spool in
