@@ -46,7 +46,7 @@ let package = Package(
     targets: [
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CSimdjson", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
-        .target(name: "CMalloc"),
+        .target(name: "CGlibc"),
         .target(name: "BellhopCore", dependencies: ["CSimdjson"], swiftSettings: settings),
         .target(
             name: "Bellhop",
@@ -61,7 +61,7 @@ let package = Package(
         .executableTarget(
             name: "BellhopCLI",
             dependencies: [
-                "Bellhop", "BellhopCore", "BellhopSimulator", "CMalloc", argumentParser, asyncAlgorithms, lifecycle,
+                "Bellhop", "BellhopCore", "BellhopSimulator", "CGlibc", argumentParser, asyncAlgorithms, lifecycle,
                 logging,
                 unixSignals,
             ],
@@ -85,7 +85,7 @@ let package = Package(
         ),
         .testTarget(
             name: "BellhopCLITests",
-            dependencies: ["Bellhop", "BellhopCLI", "BellhopCore", "BellhopSimulator", "BellhopTesting"],
+            dependencies: ["Bellhop", "BellhopCLI", "BellhopCore", "BellhopSimulator", "BellhopTesting", "CGlibc"],
             swiftSettings: settings
         ),
         .plugin(name: "GitVersion", capability: .buildTool),

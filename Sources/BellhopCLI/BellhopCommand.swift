@@ -1,6 +1,6 @@
 import ArgumentParser
 import Bellhop
-import CMalloc
+import CGlibc
 import Foundation
 
 @main

@@ -32,7 +32,7 @@ package final class ReceiverSimulator: Sendable {
         }
     }
 
-    private typealias Waiter = (count: Int, continuation: CheckedContinuation<Void, Never>)
+    private typealias Waiter = (count: Int, bell: AsyncStream<Void>.Continuation)
 
     private struct State {
         var settings: Settings
@@ -76,10 +76,10 @@ package final class ReceiverSimulator: Sendable {
         self.state.withLock { change(&$0.settings) }
     }
 
-    /// Returns once so many requests were accepted.
+    /// Returns once so many requests were accepted, or when cancelled.
     package func waitForAccepted(_ count: Int) async { await self.wait(for: count, of: \.accepted, \.waiting) }
 
-    /// Returns once so many requests have come, whatever was answered.
+    /// Returns once so many requests have come, whatever was answered, or when cancelled.
     package func waitForRequests(_ count: Int) async { await self.wait(for: count, of: \.requests, \.asking) }
 
     private func wait(
@@ -87,14 +87,11 @@ package final class ReceiverSimulator: Sendable {
         of number: any KeyPath<State, Int> & Sendable,
         _ waiting: any WritableKeyPath<State, [Waiter]> & Sendable
     ) async {
-        await withCheckedContinuation { continuation in
-            let isThere = self.state.withLock { state in
-                if state[keyPath: number] >= count { return true }
-                state[keyPath: waiting].append((count, continuation))
-                return false
-            }
-            if isThere { continuation.resume() }
+        let (rings, bell) = AsyncStream<Void>.makeStream()
+        self.state.withLock { state in
+            if state[keyPath: number] >= count { bell.finish() } else { state[keyPath: waiting].append((count, bell)) }
         }
+        for await _ in rings {}
     }
 
     package func answer(_ request: SimulatedRequest) -> SimulatedAnswer {
@@ -106,7 +103,7 @@ package final class ReceiverSimulator: Sendable {
         }
         let (answer, awake) = self.state.withLock { state in
             state.requests += 1
-            var awake = state.asking.filter { $0.count <= state.requests }.map(\.continuation)
+            var awake = state.asking.filter { $0.count <= state.requests }.map(\.bell)
             state.asking.removeAll { $0.count <= state.requests }
             var answer: SimulatedAnswer
             if state.settings.script.isEmpty {
@@ -129,13 +126,13 @@ package final class ReceiverSimulator: Sendable {
                     let body = String(decoding: request.body, as: UTF8.self)
                     state.receipts.append(Receipt(path: request.path, id: id, body: body, at: .now))
                 }
-                awake += state.waiting.filter { $0.count <= state.accepted }.map(\.continuation)
+                awake += state.waiting.filter { $0.count <= state.accepted }.map(\.bell)
                 state.waiting.removeAll { $0.count <= state.accepted }
             }
             return (answer, awake)
         }
         self.onReceipt?(request, answer.status)
-        for continuation in awake { continuation.resume() }
+        for bell in awake { bell.finish() }
         return answer
     }
 }

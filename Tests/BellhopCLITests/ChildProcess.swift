@@ -1,4 +1,5 @@
 import BellhopTesting
+import CGlibc
 import Foundation
 
 /// The built `bellhop`, run as a person would.
@@ -46,6 +47,8 @@ final class ChildProcess: Sendable {
             posix_spawn_file_actions_addopen(&actions, 1, path("out"), O_WRONLY, 0)
         }
         posix_spawn_file_actions_addopen(&actions, 2, path("err"), O_WRONLY, 0)
+        // Or it keeps the pipes of other tests open, and they wait for it.
+        bh_spawn_close_from(&actions, 3)
         // env(1) changes the folder: Glibc's module map leaves posix_spawn_file_actions_addchdir_np out.
         var words = (["env", "--chdir", folder.path, program ?? Self.binary] + arguments).map { strdup($0) } + [nil]
         var variables =
