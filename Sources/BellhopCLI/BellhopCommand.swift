@@ -11,9 +11,9 @@ struct BellhopCommand: AsyncParsableCommand {
         discussion: "Start with 'bellhop init', then 'bellhop check' and 'bellhop run'.",
         version: Version.text,
         subcommands: [
-            RunCommand.self, CheckCommand.self, PipeCommand.self, InitCommand.self, WhyCommand.self,
-            DeliveriesCommand.self,
-            DeadLettersCommand.self, RejectedCommand.self, ReferenceCommand.self, SimulateCommand.self,
+            RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, SendCommand.self,
+            PipeCommand.self, InitCommand.self, WhyCommand.self, DeliveriesCommand.self, DeadLettersCommand.self,
+            RejectedCommand.self, ReferenceCommand.self, SimulateCommand.self,
         ]
     )
 

@@ -36,6 +36,8 @@ package final class RecordingSink: Sink {
         self.verdict = verdict
     }
 
+    package func preview(_ delivery: Delivery) -> SinkPreview { SinkPreview(head: ["record"], body: "") }
+
     /// Every attempt, in the order they were made.
     package var deliveries: [Delivery] { self.state.withLock { $0.deliveries } }
     package var isClosed: Bool { self.state.withLock { $0.isClosed } }

@@ -26,6 +26,10 @@ package struct ScriptedSource: Source {
         (self.cancelled, self.cancel) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
+    package func event(_ data: Bytes, now: Timestamp) throws -> Event {
+        try SampleEvents.event(data, source: self.name, now: now)
+    }
+
     package func run(from checkpoint: Checkpoint?, into channel: Channel) async throws {
         let start = checkpoint.flatMap { Int($0.position) } ?? 0
         for (index, events) in self.batches.enumerated().dropFirst(start) {

@@ -108,3 +108,48 @@ package final class TemporaryFolder: Sendable {
         self.read(name).split(separator: "\n").map(String.init)
     }
 }
+
+extension Zones {
+    /// The machine's, for tests that do not see `Bellhop`.
+    package static var machine: Zones { .system }
+}
+
+extension Delivery {
+    /// A first attempt to `ops`, with a rule of these templates.
+    package static func stub(
+        _ event: Event,
+        title: String? = nil,
+        message: String? = nil,
+        body: String? = nil
+    ) throws -> Delivery {
+        let diagnostics = Diagnostics()
+        let rule = Rule(
+            name: "r",
+            title: try title.map { try Template($0, zones: .system) },
+            message: try message.map { try Template($0, zones: .system) },
+            body: body.flatMap { Setting(json: $0) }.map { BodyTemplate($0, zones: .system, diagnostics) },
+            sinks: ["ops"]
+        )
+        if let mistake = diagnostics.all.first { throw SourceError(mistake.message) }
+        return Delivery(id: 1, event: event, rule: rule, sink: "ops", attempt: 1)
+    }
+}
+
+/// What tests compare long texts with: a file under `Tests/Golden`, written anew where `BELLHOP_REWRITE` is set.
+package enum Golden {
+    package static func file(_ name: String, _ text: String) throws -> String {
+        let path = "\(#filePath)".replacing("Sources/BellhopTesting/Stubs.swift", with: "Tests/Golden/\(name)")
+        if ProcessInfo.processInfo.environment["BELLHOP_REWRITE"] != nil {
+            let folder = (path as NSString).deletingLastPathComponent
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
+        }
+        return try String(contentsOfFile: path, encoding: .utf8)
+    }
+
+    /// A file under `Tests/Fixtures`.
+    package static func fixture(_ name: String) throws -> String {
+        let path = "\(#filePath)".replacing("Sources/BellhopTesting/Stubs.swift", with: "Tests/Fixtures/\(name)")
+        return try String(contentsOfFile: path, encoding: .utf8)
+    }
+}

@@ -62,6 +62,18 @@ package protocol Source: Component {
     /// disk after it threw. Ends by cancellation; where the context says `once`, returns when it is caught up.
     /// - Throws: ``SourceError`` where it cannot go on, and whatever the channel throws.
     func run(from checkpoint: Checkpoint?, into channel: Channel) async throws
+    /// Reads one event as it would come from there (`bellhop explain`, `bellhop test`).
+    ///
+    /// - `now`: the time of an event that has none.
+    ///
+    /// - Throws: what is wrong with it.
+    func event(_ data: Bytes, now: Timestamp) throws -> Event
+    /// The fields its events have, dotted; nil where they may have any. Below one that ends in `.*` others are possible.
+    static var knownFields: [String]? { get }
+}
+
+extension Source {
+    package static var knownFields: [String]? { nil }
 }
 
 /// Why a source cannot be read; only thrown where nobody waits for it to get better.
@@ -72,12 +84,17 @@ package struct SourceError: Error, CustomStringConvertible {
 }
 
 package protocol Sink: Component {
+    /// Whether it sends events, or what a rule's `body` makes of them, rather than messages.
+    static var sendsEvents: Bool { get }
     var dispatch: DispatchPolicy { get }
     /// Where deliveries are best made; nil is anywhere.
     var executor: (any TaskExecutor)? { get }
     /// Sends what it is given and says of each delivery, in order, what came of it. With more than one, an error at one
     /// place means that nothing after it was sent. May be called again with the same delivery.
     func deliver(_ deliveries: [Delivery]) async -> [Verdict]
+    /// What it would send of a delivery; nothing is sent.
+    /// - Throws: ``DeliveryError`` for what cannot be sent.
+    func preview(_ delivery: Delivery) throws(DeliveryError) -> SinkPreview
     /// Opens its destination again under the same name (SIGHUP, after logrotate).
     func reopen() async
     /// Called once, after the last delivery.
@@ -85,9 +102,22 @@ package protocol Sink: Component {
 }
 
 extension Sink {
+    package static var sendsEvents: Bool { true }
     package var executor: (any TaskExecutor)? { nil }
     package func reopen() async {}
     package func close() async {}
+}
+
+/// What a sink would send, for people: secrets are masked.
+package struct SinkPreview: Sendable {
+    /// A request line and headers, a file's name, or a command.
+    package let head: [String]
+    package let body: String
+
+    package init(head: [String], body: String) {
+        self.head = head
+        self.body = body
+    }
 }
 
 /// How the dispatcher treats a sink.

@@ -9,6 +9,8 @@ package struct Configuration: Sendable {
     package let sources: [any Source]
     package let sinks: [any Sink]
     package let rules: RuleSet
+    /// The tests that stand beside the rules.
+    package let tests: [RuleTest]
     package let retention: Retention
     package let context: ComponentContext
 }
@@ -40,7 +42,13 @@ package struct ConfigurationReader {
         let sinks = self.components("sinks", "sink", Sinks.all, options, context) { type, name, reader in
             type.init(name: name, options: reader, context: context)
         }
-        let rules = self.rules(options, sinks: Set(self.names("sinks", options)), folder: context.folder)
+        let sinkNames = Set(self.names("sinks", options))
+        var files = RuleFiles(self.yaml, self.diagnostics)
+        files.add(options, folder: context.folder)
+        let catalogue = FieldCatalogue(of: sources)
+        let rules = RuleReader(sinks: .known(sinkNames), zones: .system, fields: catalogue, self.diagnostics)
+            .rules(files.rules)
+        let tests = RuleTestReader(rules: rules, sinks: sinkNames, self.diagnostics).tests(files.tests)
         let retention = Retention(options.nested("spool"))
         for key in ["admin"] {
             guard let setting = options.optional(key) else { continue }
@@ -49,23 +57,41 @@ package struct ConfigurationReader {
         options.finish()
         guard !self.diagnostics.hasErrors else { return nil }
         self.warnOfUnused(rules, options)
+        self.warnOfBodies(rules, sinks, options)
         return Configuration(
             file: file,
             dataFolder: dataFolder,
             sources: sources,
             sinks: sinks,
             rules: RuleSet(rules),
+            tests: tests,
             retention: retention,
             context: context
         )
     }
 
-    /// The rules of files and folders alone, for `bellhop pipe`: `send` does not matter there.
-    package func rules(files: [String]) -> RuleSet? {
+    /// The rules of files and folders alone.
+    ///
+    /// - `sends`: whether rules must say where they send; the names of sinks do not matter.
+    package func ruleBook(files paths: [String], sends: Bool) -> RuleBook? {
         let place = Place(file: "command line", line: 1, column: 1)
-        let settings = files.flatMap { self.ruleSettings(at: $0, shownAs: $0, from: place) }
-        let rules = RuleReader(sinks: nil, self.diagnostics).rules(settings)
-        return self.diagnostics.hasErrors ? nil : RuleSet(rules)
+        var files = RuleFiles(self.yaml, self.diagnostics)
+        for path in paths { files.add(path: path, shownAs: path, from: place) }
+        return self.ruleBook(files, sends: sends)
+    }
+
+    /// The rules and tests of one text of YAML.
+    package func ruleBook(yaml: String, shownAs name: String) -> RuleBook? {
+        guard let setting = self.yaml.read(yaml, file: name) else { return nil }
+        var files = RuleFiles(self.yaml, self.diagnostics)
+        files.add(OptionReader(setting, owner: "a rule file", diagnostics: self.diagnostics), folder: ".")
+        return self.ruleBook(files, sends: true)
+    }
+
+    private func ruleBook(_ files: RuleFiles, sends: Bool) -> RuleBook? {
+        let rules = RuleReader(sinks: sends ? .any : .none, zones: .system, self.diagnostics).rules(files.rules)
+        let tests = sends ? RuleTestReader(rules: rules, sinks: nil, self.diagnostics).tests(files.tests) : []
+        return self.diagnostics.hasErrors ? nil : RuleBook(rules: RuleSet(rules), tests: tests)
     }
 
     /// A text of YAML as it is read, for references and tests.
@@ -128,53 +154,6 @@ package struct ConfigurationReader {
         return isPlain ? nil : "'\(name)' is no name; use letters, digits, '-', '_' and '.', at most 64"
     }
 
-    private func rules(_ options: OptionReader, sinks: Set<String>, folder: String) -> [Rule] {
-        guard let setting = options.required("rules", "a list of rule files, folders, or rules") else { return [] }
-        var settings: [Setting] = []
-        for element in setting.elementsOrSelf {
-            if let path = element.text {
-                let full = path.hasPrefix("/") ? path : "\(folder)/\(path)"
-                settings += self.ruleSettings(at: full, shownAs: folder == "." ? path : full, from: element.place)
-            } else {
-                settings.append(element)
-            }
-        }
-        if settings.isEmpty, !self.diagnostics.hasErrors {
-            options.error("there is no rule, so nothing would ever be sent", setting)
-        }
-        return RuleReader(sinks: sinks, self.diagnostics).rules(settings)
-    }
-
-    private func ruleSettings(at path: String, shownAs name: String, from place: Place) -> [Setting] {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            self.diagnostics.error("there is no rule file or folder \(name)", at: place)
-            return []
-        }
-        guard isFolder.boolValue else { return self.ruleSettings(file: path, shownAs: name) }
-        let files = ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
-            .filter { ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) && !$0.hasPrefix(".") }
-            .sorted()
-        if files.isEmpty { self.diagnostics.error("the folder \(name) holds no .yaml file", at: place) }
-        let prefix = name.hasSuffix("/") ? name : name + "/"
-        return files.flatMap { self.ruleSettings(file: prefixed(path, $0), shownAs: prefix + $0) }
-    }
-
-    private func ruleSettings(file: String, shownAs name: String) -> [Setting] {
-        guard let setting = self.yaml.read(file: file, shownAs: name) else { return [] }
-        let options = OptionReader(setting, owner: "a rule file", diagnostics: self.diagnostics)
-        // Rules' tests stand beside them; this version keeps them for `bellhop test`, which comes later.
-        _ = options.optional("tests")
-        let rules = options.required("rules", "a list of rules")
-        options.finish()
-        guard let rules else { return [] }
-        guard let elements = rules.elements else {
-            options.error("'rules' is a list, not \(rules.shown)", rules)
-            return []
-        }
-        return elements
-    }
-
     private func warnOfUnused(_ rules: [Rule], _ options: OptionReader) {
         let used = Set(rules.flatMap(\.sinks))
         for member in options.setting.members?.first(where: { $0.key == "sinks" })?.setting.members ?? []
@@ -182,8 +161,26 @@ package struct ConfigurationReader {
             self.diagnostics.warning("no rule sends to the sink '\(member.key)'", at: member.place)
         }
     }
+
+    private func warnOfBodies(_ rules: [Rule], _ sinks: [any Sink], _ options: OptionReader) {
+        let chats = sinks.filter { !type(of: $0).sendsEvents }
+        for rule in rules where rule.body != nil {
+            for sink in chats where rule.sinks.contains(sink.name) {
+                self.diagnostics.warning(
+                    "rule '\(rule.name)' has a 'body', which the sink '\(sink.name)' (\(type(of: sink).kind)) does not use; "
+                        + "it sends the message",
+                    at: options.place(of: "rules")
+                )
+            }
+        }
+    }
 }
 
-private func prefixed(_ folder: String, _ file: String) -> String {
-    folder.hasSuffix("/") ? folder + file : "\(folder)/\(file)"
+extension FieldCatalogue {
+    /// What the events of all these sources are known to have.
+    fileprivate init(of sources: [any Source]) {
+        let known = sources.map { type(of: $0).knownFields }
+        let isOpen = known.isEmpty || known.contains { $0 == nil }
+        self.init(paths: isOpen ? nil : known.compactMap { $0 }.flatMap { $0 })
+    }
 }

@@ -26,11 +26,19 @@ package enum Reference {
             """
         ]
         parts += Sources.all.map { Reference.section("source", $0) }
+        parts.append(
+            "## Options of all sinks over HTTP\n\n```yaml\n\(HTTPPost.reference)\n```"
+        )
         parts += Sinks.all.map { Reference.section("sink", $0) }
         return parts.joined(separator: "\n\n") + "\n"
     }
 
     private static func section(_ noun: String, _ type: any Component.Type) -> String {
-        "## \(noun.prefix(1).uppercased() + noun.dropFirst()) `\(type.kind)`\n\n```yaml\n\(type.reference)\n```"
+        let common = "\n" + HTTPPost.reference
+        let own =
+            type.reference.hasSuffix(common)
+            ? type.reference.dropLast(common.count) + "\n# … and the options of all sinks over HTTP"
+            : type.reference[...]
+        return "## \(noun.prefix(1).uppercased() + noun.dropFirst()) `\(type.kind)`\n\n```yaml\n\(own)\n```"
     }
 }

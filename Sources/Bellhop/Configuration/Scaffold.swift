@@ -42,5 +42,24 @@ package enum Scaffold {
             otherwise: true                         # what no other rule matched
             send: [audit]
 
+        tests:                                      # bellhop test
+          - name: bob answers a fire alarm
+            given:
+              - { content: { type: acknowledged, device: bob }, task: { id: t1, name: fire-alarm } }
+            expect:
+              - { rule: acknowledged, sink: ops, message: "✅ bob acknowledged *fire-alarm*" }
+              - { rule: acknowledged, sink: audit }
+          - name: nobody answers
+            given:
+              - { content: { type: timed_out }, task: { id: t1, name: fire-alarm } }
+            expect:
+              - { rule: nobody-came, sink: ops }
+              - { rule: nobody-came, sink: audit }
+          - name: everything else is only kept
+            given:
+              - { content: { type: end }, task: { id: t1, name: fire-alarm } }
+            expect:
+              - { rule: the-rest, sink: audit }
+
         """
 }

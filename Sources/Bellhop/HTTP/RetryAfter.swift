@@ -38,10 +38,3 @@ package enum RetryAfter {
         return Timestamp("\(full)-\(number)-\(padded)T\(time)Z")
     }
 }
-
-extension String {
-    package var trimmingSpaces: String {
-        let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\n" || $0 == "\r" }
-        return String(self.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
-    }
-}

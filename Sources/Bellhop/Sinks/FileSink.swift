@@ -6,9 +6,10 @@ import Logging
 package struct FileSink: Sink {
     package static let kind = "file"
     package static let reference = """
-        # Appends one line of JSON per event. Opens the file again after logrotate has moved it, and on SIGHUP.
+        # Appends one line per event. Opens the file again after logrotate has moved it, and on SIGHUP.
         kind: file
         path: ./audit.ndjson               # relative to the configuration file
+        \(PayloadOption.reference(PayloadFormat.lines))
         fsync: every_batch                 # every_batch: delivered means on disk; interval: once a second; never
         rotate: { size: 100MB, keep: 5 }   # none without it; keep counts the rotated files
         """
@@ -18,11 +19,13 @@ package struct FileSink: Sink {
     package let dispatch = DispatchPolicy(order: .sink, batchLimit: 500)
 
     private let file: AppendedFile
+    private let payload: Payload
 
     package init(name: String, options: OptionReader, context: ComponentContext) {
         self.name = name
         let path = options.requiredString("path", "the file to append to")
         self.address = path.isEmpty ? "?" : context.path(path)
+        self.payload = PayloadOption.read(options, PayloadFormat.lines, context)
         let fsync = options.choice("fsync", default: AppendedFile.Sync.everyBatch)
         let hasRotation = options.optional("rotate") != nil
         let rotate = options.nested("rotate")
@@ -38,7 +41,12 @@ package struct FileSink: Sink {
     }
 
     package func deliver(_ deliveries: [Delivery]) async -> [Verdict] {
-        await self.file.append(deliveries)
+        let (lines, rest) = self.payload.lines(of: deliveries)
+        return await self.file.append(lines) + rest
+    }
+
+    package func preview(_ delivery: Delivery) throws(DeliveryError) -> SinkPreview {
+        SinkPreview(head: ["append to \(self.address)"], body: try self.payload.line(of: delivery).string)
     }
 
     package func reopen() async { await self.file.close() }
@@ -71,18 +79,18 @@ private actor AppendedFile {
         self.logger = logger
     }
 
-    func append(_ deliveries: [Delivery]) -> [Verdict] {
+    func append(_ lines: [Bytes]) -> [Verdict] {
         var writer = LineWriter()
-        for delivery in deliveries { writer.add(delivery.event.data) }
+        for line in lines { writer.add(line) }
         do {
             try self.prepare(for: Int64(writer.byteCount))
             try self.write(writer)
             try self.flush()
-            return deliveries.map { _ in .success("written") }
+            return lines.map { _ in .success("written") }
         } catch let failure as LineWriter.Failure {
-            return LineWriter.verdicts(deliveries.count, failure, "cannot write \(self.path): \(failure.reason)")
+            return LineWriter.verdicts(lines.count, failure, "cannot write \(self.path): \(failure.reason)")
         } catch {
-            return deliveries.map { _ in .failure(.transient(reason: "\(error)")) }
+            return lines.map { _ in .failure(.transient(reason: "\(error)")) }
         }
     }
 

@@ -2,32 +2,35 @@ import BellhopCore
 
 /// What all sinks that post over HTTP have in common: their options, and what an answer's status means.
 struct HTTPPost: Sendable {
-    /// The options, for each sink's reference.
+    /// The options, for each sink's reference; the same text everywhere, so that it may be shown once.
+    static let reference = """
+        timeout: 15s            # for one attempt
+        connect_timeout: 5s
+        concurrency: 16         # attempts at once
+        ordered: task           # task: in order per alert; sink: strictly; none
+        headers: {}             # sent along; values may be ${SECRETS}
+        retry: { base: 1s, cap: 10m, give_up_after: 24h }
+        on_unknown: retry       # sent, but no answer came: retry, or hold for a person
+        circuit_breaker: { failures: 10, probe_every: 30s }   # failures in a row that suspend attempts; 0 never
+        body_limit: 5MB         # larger bodies become dead letters
+        signing_secret: []      # whsec_… or whsk_…; several while you change them
+        signing_scheme: standard_webhooks   # or github (X-Hub-Signature-256)
+        \(HTTPRoute.reference)
+        """
+
+    /// The line of `rate_limit`, and all options behind it.
     ///
     /// - `rate`: the preset.
     static func reference(rate: Rate? = nil) -> String {
-        let preset = (rate?.description ?? "none").padded(to: 12)
         let scope = rate == nil ? "attempts per host, like 10/s or 30/m" : "for this sink; another one is per host"
-        return """
-            timeout: 15s            # for one attempt
-            connect_timeout: 5s
-            concurrency: 16         # attempts at once
-            ordered: task           # task: in order per alert; sink: strictly; none
-            headers: {}             # sent along; values may be ${SECRETS}
-            retry: { base: 1s, cap: 10m, give_up_after: 24h }
-            on_unknown: retry       # sent, but no answer came: retry, or hold for a person
-            rate_limit: \(preset)# \(scope); none
-            circuit_breaker: { failures: 10, probe_every: 30s }   # failures in a row that suspend attempts; 0 never
-            body_limit: 5MB         # larger bodies become dead letters
-            signing_secret: []      # whsec_… or whsk_…; several while you change them
-            signing_scheme: standard_webhooks   # or github (X-Hub-Signature-256)
-            \(HTTPRoute.reference)
-            """
+        return "rate_limit: \((rate?.description ?? "none").padded(to: 12))# \(scope); none\n\(HTTPPost.reference)"
     }
 
     let host: String
     let policy: DispatchPolicy
     private let url: Secret
+    /// Chat services put keys into the path or query of their webhooks' addresses.
+    private let isURLSecret: Bool
     private let headers: [HTTPHeader]
     private let timeout: Duration
     private let connectTimeout: Duration
@@ -36,12 +39,20 @@ struct HTTPPost: Sendable {
     private let signer: WebhookSigner?
     private let context: ComponentContext
 
-    /// - `what`: what the URL is, for whoever left it out.
+    /// - `key`: the option that the URL comes from; what comes from `base_url` may be shown.
     /// - `rate`: the receiver's own limit, where it is known.
-    init(_ options: OptionReader, url what: String, rate: Rate? = nil, context: ComponentContext) {
+    init(
+        _ options: OptionReader,
+        url: Secret,
+        from key: String = "url",
+        headers: [HTTPHeader] = [],
+        rate: Rate? = nil,
+        context: ComponentContext
+    ) {
         self.context = context
-        self.url = options.requiredSecret("url", what)
-        context.redactor.add(self.url)
+        self.url = url
+        self.isURLSecret = key == "url"
+        if self.isURLSecret { context.redactor.add(url) }
         self.timeout = options.duration("timeout", default: .seconds(15), in: .milliseconds(100)...(.seconds(600)))
         self.connectTimeout = options.duration(
             "connect_timeout",
@@ -49,7 +60,7 @@ struct HTTPPost: Sendable {
             in: .milliseconds(100)...(.seconds(120))
         )
         self.bodyLimit = options.size("body_limit", default: 5_000_000, in: 1...1_000_000_000)
-        self.headers = HTTPPost.headers(options, context)
+        self.headers = HTTPPost.headers(options, context) + headers
         self.signer = HTTPPost.signer(options, context)
         var route = HTTPRoute(options, context: context)
         let onUnknown = options.choice("on_unknown", default: UnknownPolicy.retry)
@@ -64,7 +75,7 @@ struct HTTPPost: Sendable {
                 let url = try HTTPURL(self.url.reveal())
                 (host, origin) = (url.host, url.origin)
             } catch {
-                options.diagnostics.error("'url': \(error) (\(options.owner))", at: options.place(of: "url"))
+                options.diagnostics.error("'\(key)': \(error) (\(options.owner))", at: options.place(of: key))
             }
         }
         self.host = host
@@ -80,36 +91,74 @@ struct HTTPPost: Sendable {
 
     var executor: any TaskExecutor { self.context.http.executor }
 
-    /// Posts the body; the answer, or why there is none that counts.
-    func send(_ body: Bytes, type: String, for delivery: Delivery) async throws(DeliveryError) -> HTTPResponse {
-        guard body.count <= self.bodyLimit else {
-            throw .unsendable(reason: "the body has \(body.count) bytes, more than 'body_limit' (\(self.bodyLimit))")
+    /// What is posted of one delivery.
+    struct Message: Sendable {
+        let body: Bytes
+        let type: String
+        var headers: [(name: String, value: String)] = []
+        /// Another URL than the sink's, at the same host.
+        var url: Secret?
+    }
+
+    /// The whole request for a delivery, as it leaves now.
+    /// - Throws: ``DeliveryError`` for what cannot be sent.
+    func request(_ message: Message, for delivery: Delivery) throws(DeliveryError) -> HTTPRequest {
+        guard message.body.count <= self.bodyLimit else {
+            let count = message.body.count
+            throw .unsendable(reason: "the body has \(count) bytes, more than 'body_limit' (\(self.bodyLimit))")
         }
         let id = WebhookIdentity.id(of: delivery)
         let timestamp = self.context.clock.now().seconds
         var headers = self.headers
-        headers.append(HTTPHeader("Content-Type", type))
+        headers.append(HTTPHeader("Content-Type", message.type))
         headers.append(HTTPHeader("webhook-id", id))
         headers.append(HTTPHeader("webhook-timestamp", "\(timestamp)"))
-        if let signer = self.signer { headers += signer.headers(id: id, timestamp: timestamp, body: body) }
-        let request = HTTPRequest(
+        for (name, value) in message.headers { headers.append(HTTPHeader(name, value)) }
+        if let signer = self.signer { headers += signer.headers(id: id, timestamp: timestamp, body: message.body) }
+        return HTTPRequest(
             method: .post,
-            url: self.url,
+            url: message.url ?? self.url,
             host: self.host,
             headers: headers,
-            body: body,
+            body: message.body,
             timeout: self.timeout,
             connectTimeout: self.connectTimeout,
             route: self.route
         )
-        let response: HTTPResponse
+    }
+
+    /// The answer, whatever its status; or why there is none.
+    func exchange(_ message: Message, for delivery: Delivery) async throws(DeliveryError) -> HTTPResponse {
+        let request = try self.request(message, for: delivery)
         do {
-            response = try await self.context.http.send(request)
+            return try await self.context.http.send(request)
         } catch {
             throw self.verdict(error)
         }
+    }
+
+    /// The answer where it is 2xx; otherwise, or without one, what that means.
+    func send(_ message: Message, for delivery: Delivery) async throws(DeliveryError) -> HTTPResponse {
+        let response = try await self.exchange(message, for: delivery)
         if let error = self.verdict(response) { throw error }
         return response
+    }
+
+    /// The request as people may see it, secrets masked.
+    func preview(_ message: Message, for delivery: Delivery) throws(DeliveryError) -> SinkPreview {
+        let request = try self.request(message, for: delivery)
+        let scheme = (try? HTTPURL(request.url.reveal()).scheme) ?? "https"
+        let url = self.isURLSecret ? "\(scheme)://\(self.host)/…" : self.context.redactor.redact(request.url.reveal())
+        let shown: Set<String> = ["content-type", "webhook-id", "webhook-timestamp", "webhook-signature"]
+        let own = Set(message.headers.map(\.name))
+        let lines = request.headers.map { header in
+            let isOpen = own.contains(header.name) || shown.contains(header.name.lowercased())
+            return "\(header.name): \(isOpen ? header.value.reveal() : "***")"
+        }
+        return SinkPreview(
+            head: ["POST \(url)"] + lines,
+            body: self.context.redactor.redact(message.body.string)
+        )
     }
 
     /// `HTTP 404 from hooks.example.org: no such hook`: the start of the body on one line, without what error pages
@@ -141,7 +190,7 @@ struct HTTPPost: Sendable {
     }
 
     /// Nil for 2xx (webhooks.md §4: what each status means, from the practice of others).
-    private func verdict(_ response: HTTPResponse) -> DeliveryError? {
+    func verdict(_ response: HTTPResponse) -> DeliveryError? {
         switch response.status {
         case 200...299: return nil
         case 429:

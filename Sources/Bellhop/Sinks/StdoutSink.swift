@@ -5,8 +5,9 @@ import Foundation
 package struct StdoutSink: Sink {
     package static let kind = "stdout"
     package static let reference = """
-        # Prints one line of JSON per event.
+        # Prints one line per event.
         kind: stdout
+        \(PayloadOption.reference(PayloadFormat.lines))
         """
 
     package let name: String
@@ -14,14 +15,21 @@ package struct StdoutSink: Sink {
     package let dispatch = DispatchPolicy(order: .sink, batchLimit: 500)
 
     private let printer: Printer
+    private let payload: Payload
 
     package init(name: String, options: OptionReader, context: ComponentContext) {
         self.name = name
+        self.payload = PayloadOption.read(options, PayloadFormat.lines, context)
         self.printer = Printer(context.shutdown)
     }
 
     package func deliver(_ deliveries: [Delivery]) async -> [Verdict] {
-        await self.printer.print(deliveries)
+        let (lines, rest) = self.payload.lines(of: deliveries)
+        return await self.printer.print(lines, of: deliveries) + rest
+    }
+
+    package func preview(_ delivery: Delivery) throws(DeliveryError) -> SinkPreview {
+        SinkPreview(head: ["print"], body: try self.payload.line(of: delivery).string)
     }
 }
 
@@ -37,19 +45,20 @@ private actor Printer {
         self.shutdown = shutdown
     }
 
-    func print(_ deliveries: [Delivery]) -> [Verdict] {
+    /// - `lines`: those of the first deliveries.
+    func print(_ lines: [Bytes], of deliveries: [Delivery]) -> [Verdict] {
         var writer = LineWriter()
-        for delivery in deliveries {
+        for (delivery, line) in zip(deliveries, lines) {
             if let torn = self.torn, torn.id == delivery.id {
                 writer.add(rest: torn.rest)
             } else {
-                writer.add(delivery.event.data)
+                writer.add(line)
             }
         }
         self.torn = nil
         do {
             try writer.write(to: STDOUT_FILENO)
-            return deliveries.map { _ in .success("written") }
+            return lines.map { _ in .success("written") }
         } catch {
             if !error.rest.isEmpty { self.torn = (deliveries[error.linesWritten].id, error.rest) }
             if error.number == EPIPE {
@@ -58,7 +67,7 @@ private actor Printer {
                     fault: "standard output was closed by its reader; what was not printed stays in the spool"
                 )
             }
-            return LineWriter.verdicts(deliveries.count, error, "cannot write to standard output: \(error.reason)")
+            return LineWriter.verdicts(lines.count, error, "cannot write to standard output: \(error.reason)")
         }
     }
 }

@@ -1,12 +1,13 @@
 import BellhopCore
 
-/// Posts each event's JSON, byte for byte as it came, to a URL.
+/// Posts each event to a URL: its JSON, byte for byte as it came, or what a rule's `body` or the format makes of it.
 package struct WebhookSink: Sink {
     package static let kind = "webhook"
     package static let reference = """
-        # Posts each event to a URL. The body is the event's JSON as it came.
+        # Posts each event to a URL. A rule's body goes before the format.
         kind: webhook
         url: https://example.org/hook
+        \(PayloadOption.reference(PayloadFormat.allCases))
         \(HTTPPost.reference())
         """
 
@@ -16,10 +17,13 @@ package struct WebhookSink: Sink {
     package var executor: (any TaskExecutor)? { self.post.executor }
 
     private let post: HTTPPost
+    private let payload: Payload
 
     package init(name: String, options: OptionReader, context: ComponentContext) {
         self.name = name
-        self.post = HTTPPost(options, url: "where to post, like https://example.org/hook", context: context)
+        let url = options.requiredSecret("url", "where to post, like https://example.org/hook")
+        self.payload = PayloadOption.read(options, PayloadFormat.allCases, context)
+        self.post = HTTPPost(options, url: url, context: context)
     }
 
     package func deliver(_ deliveries: [Delivery]) async -> [Verdict] {
@@ -27,11 +31,20 @@ package struct WebhookSink: Sink {
         for delivery in deliveries {
             verdicts.append(
                 await Verdict { () async throws(DeliveryError) -> String in
-                    let answer = try await self.post.send(delivery.event.data, type: "application/json", for: delivery)
+                    let answer = try await self.post.send(try self.message(delivery), for: delivery)
                     return "HTTP \(answer.status)"
                 }
             )
         }
         return verdicts
+    }
+
+    package func preview(_ delivery: Delivery) throws(DeliveryError) -> SinkPreview {
+        try self.post.preview(try self.message(delivery), for: delivery)
+    }
+
+    private func message(_ delivery: Delivery) throws(DeliveryError) -> HTTPPost.Message {
+        let (body, type, headers) = try self.payload.made(of: delivery)
+        return HTTPPost.Message(body: body, type: type, headers: headers)
     }
 }

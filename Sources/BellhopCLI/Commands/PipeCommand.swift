@@ -23,9 +23,9 @@ struct PipeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let reader = ConfigurationReader()
-        let rules = reader.rules(files: self.rules)
+        let book = reader.ruleBook(files: self.rules, sends: false)
         printDiagnostics(reader.diagnostics)
-        guard let rules else { throw ExitCode.no }
+        guard let rules = book?.rules else { throw ExitCode.no }
         let filter = EventFilter(rules, width: ProcessInfo.processInfo.activeProcessorCount + 1)
         do {
             let summary = try await filter.run(input: STDIN_FILENO, output: STDOUT_FILENO) { line, reason in

@@ -10,24 +10,25 @@ package struct FieldPath: Sendable, Hashable, CustomStringConvertible {
     /// - Throws: ``FieldPathError`` for an empty name or another escape.
     package init(dotted text: String) throws(FieldPathError) {
         var names: [String] = []
-        var name = ""
+        var name = String.UnicodeScalarView()
         var escaped = false
-        for character in text {
+        // Scalars: a letter that combines with the dot before it is still another field.
+        for character in text.unicodeScalars {
             if escaped {
-                guard character == "." || character == "\\" else { throw .unknownEscape(text, character) }
+                guard character == "." || character == "\\" else { throw .unknownEscape(text, Character(character)) }
                 name.append(character)
                 escaped = false
             } else if character == "\\" {
                 escaped = true
             } else if character == "." {
-                names.append(name)
-                name = ""
+                names.append(String(name))
+                name = String.UnicodeScalarView()
             } else {
                 name.append(character)
             }
         }
         guard !escaped else { throw .endsInBackslash(text) }
-        names.append(name)
+        names.append(String(name))
         guard !names.contains("") else { throw .emptyName(text) }
         self.names = names
     }

@@ -199,7 +199,7 @@ extension Timestamp: CustomStringConvertible {
 }
 
 /// A day of the Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-private struct CivilDate {
+struct CivilDate {
     let year: Int64
     let month: Int64
     let day: Int64

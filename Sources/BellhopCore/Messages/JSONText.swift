@@ -21,10 +21,41 @@ package enum JSONText {
 
     /// An object whose values are JSON already.
     package static func object(_ members: KeyValuePairs<String, String>) -> String {
-        "{" + members.map { "\(self.string($0.key)):\($0.value)" }.joined(separator: ",") + "}"
+        self.object(members.map { ($0.key, $0.value) })
+    }
+
+    /// An object whose values are JSON already; members without one are left out.
+    package static func object(_ members: [(name: String, value: String?)]) -> String {
+        let written = members.compactMap { name, value in value.map { "\(self.string(name)):\($0)" } }
+        return "{" + written.joined(separator: ",") + "}"
     }
 
     package static func array(_ elements: some Sequence<String>) -> String {
         "[" + elements.joined(separator: ",") + "]"
+    }
+}
+
+extension JSON {
+    /// The value as compact JSON; numbers keep their value, not their spelling.
+    package var json: String {
+        switch self.kind {
+        case .object:
+            var members: [String] = []
+            self.forEachMember { name, value in
+                members.append("\(JSONText.string(name)):\(value.json)")
+                return true
+            }
+            return "{" + members.joined(separator: ",") + "}"
+        case .array:
+            var elements: [String] = []
+            self.forEachElement { element in
+                elements.append(element.json)
+                return true
+            }
+            return JSONText.array(elements)
+        case .string: return JSONText.string(self.leaf.text)
+        case .null: return "null"
+        case .bool, .number: return self.leaf.text
+        }
     }
 }

@@ -1,116 +1,77 @@
-/// Text with `{{fields}}` of an event in it. A small part of Mustache: names only, no sections yet.
+import Mustache
+
+/// Text with an event's fields in it: Mustache, and filters like `{{event.time | time "%H:%M" Europe/Berlin}}`.
+///
+/// Checked and compiled when it is read; rendering cannot fail.
 package struct Template: Sendable, Hashable {
-    private enum Part: Sendable, Hashable {
-        case text(String)
-        case field(FieldPath)
+    package let source: String
+    /// The fields it asks for, as written: inside a section they may be relative to it.
+    package let fields: [Field]
+    private let compiled: MustacheTemplate
+    private let names: [String]
+    private let filters: [TemplateFilter]
+    /// Set where the template is one `{{{field}}}` and nothing else.
+    package let soleField: FieldPath?
+
+    /// A field a template asks for.
+    package struct Field: Sendable, Hashable {
+        package let path: FieldPath
+        /// It stands inside a section, so it may be a field of what the section is about.
+        package let isInSection: Bool
     }
 
-    private let parts: [Part]
-
+    /// - `zones`: where the filter `time` finds its time zones.
     /// - Throws: ``TemplateError`` that quotes what is wrong.
-    package init(_ source: String) throws(TemplateError) {
-        var parts: [Part] = []
-        var rest = source[...]
-        while let open = rest.firstRange(of: "{{") {
-            if open.lowerBound > rest.startIndex { parts.append(.text(String(rest[..<open.lowerBound]))) }
-            rest = rest[open.upperBound...]
-            // {{{x}}} too: what a message may contain is decided by where it goes, not by its author.
-            let isTriple = rest.first == "{"
-            if isTriple { rest = rest.dropFirst() }
-            let closing = isTriple ? "}}}" : "}}"
-            guard let close = rest.firstRange(of: closing) else { throw .unclosed(String(rest.prefix(30))) }
-            parts.append(.field(try Template.field(String(rest[..<close.lowerBound]))))
-            rest = rest[close.upperBound...]
-        }
-        if !rest.isEmpty { parts.append(.text(String(rest))) }
-        self.parts = parts
-    }
-
-    private static func field(_ tag: String) throws(TemplateError) -> FieldPath {
-        let name = String(tag.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
-        if let sigil = name.first, "#^/>!&=$<".contains(sigil) { throw .unsupported("{{\(name)}}") }
-        if name.contains(where: { $0 == " " || $0 == "|" || $0 == "(" }) { throw .unsupported("{{\(name)}}") }
+    package init(_ source: String, zones: Zones = .utcOnly) throws(TemplateError) {
+        var scanner = TemplateScanner(source, zones: zones)
+        try scanner.scan()
         do {
-            return try FieldPath(dotted: name)
+            self.compiled = try MustacheTemplate(string: scanner.rewritten)
         } catch {
-            throw .badField("\(error)")
+            // The scanner has refused all that it may, so this is a gap between the two.
+            throw .unreadable("\(error)")
         }
+        self.source = source
+        self.fields = scanner.fields
+        self.names = scanner.names
+        self.filters = scanner.filters
+        self.soleField = scanner.soleField
     }
 
-    /// The fields it asks for.
-    package var paths: [FieldPath] {
-        self.parts.compactMap { if case .field(let path) = $0 { path } else { nil } }
+    /// - `escape`: makes a value harmless where the text goes, also in `{{{field}}}`: what a message may contain is
+    ///   decided by where it goes. The template's own text is left as it is.
+    package func render(_ context: MessageContext, escape: @escaping (String) -> String) -> String {
+        let scope = TemplateScope(context: context, names: self.names, filters: self.filters, escape: escape)
+        return self.compiled.render(TemplateRoot(scope: scope))
     }
 
-    /// - `escape`: makes a value harmless where the text goes; the template's own text is left as it is.
-    package func render(_ context: MessageContext, escape: (String) -> String) -> String {
-        self.parts
-            .map { part in
-                switch part {
-                case .text(let text): text
-                case .field(let path): escape(context.text(at: path))
-                }
-            }
-            .joined()
+    package static func == (left: Template, right: Template) -> Bool {
+        left.source.utf8.elementsEqual(right.source.utf8)
     }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(self.source) }
 }
 
 package enum TemplateError: Error, Hashable, CustomStringConvertible {
-    case unclosed(String)
+    case unclosedTag(String)
+    case unclosedSection(String)
+    case closesNothing(String)
+    case closesOther(String, open: String)
     case unsupported(String)
-    case badField(String)
+    case badField(tag: String, reason: String)
+    case badFilter(tag: String, reason: String)
+    case unreadable(String)
 
     package var description: String {
         switch self {
-        case .unclosed(let rest): "'{{\(rest)' is never closed; write {{field.name}}"
-        case .unsupported(let tag): "\(tag) is not understood; this version knows {{field.name}} only"
-        case .badField(let reason): reason
+        case .unclosedTag(let rest): "'\(rest)' is never closed; write {{field.name}}"
+        case .unclosedSection(let name): "the section {{#\(name)}} is never closed; end it with {{/\(name)}}"
+        case .closesNothing(let name): "{{/\(name)}} closes a section that was never opened"
+        case .closesOther(let name, let open): "{{/\(name)}} closes the section {{#\(open)}}; write {{/\(open)}}"
+        case .unsupported(let tag):
+            "\(tag) is a part of Mustache that messages do not have; there are fields, sections, comments and filters"
+        case .badField(let tag, let reason), .badFilter(let tag, let reason): "\(tag): \(reason)"
+        case .unreadable(let reason): "it cannot be read as Mustache: \(reason)"
         }
     }
-}
-
-/// What a message can speak of: the event's fields, and what Bellhop knows of it.
-package struct MessageContext {
-    package let event: Event
-    package let rule: Rule
-    private let document: JSON
-    private let data: JSON
-
-    /// - `document`: ``Event/fields``, parsed.
-    /// - `data`: ``Event/data``, parsed; the same document for most events.
-    package init(event: Event, rule: Rule, document: JSON, data: JSON) {
-        self.event = event
-        self.rule = rule
-        self.document = document
-        self.data = data
-    }
-
-    /// Parses the event and lends its context for the length of the call.
-    /// - Throws: ``JSONError``; an event that was accepted has been parsed before, so this is a broken spool.
-    package static func with<Result>(
-        _ delivery: Delivery,
-        _ body: (MessageContext) throws -> Result
-    ) throws -> Result {
-        let event = delivery.event
-        return try JSONParser().parse(event.fields) { document in
-            guard event.normalized != nil else {
-                return try body(MessageContext(event: event, rule: delivery.rule, document: document, data: document))
-            }
-            return try JSONParser().parse(event.data) { data in
-                try body(MessageContext(event: event, rule: delivery.rule, document: document, data: data))
-            }
-        }
-    }
-
-    /// The field as text: strings bare, nothing for null, for what is not there, and for objects and arrays.
-    package func text(at path: FieldPath) -> String {
-        if path.names.first == "rule" { return path.names.dropFirst() == ["name"] ? self.rule.name : "" }
-        return switch FieldSource(path) {
-        case .document(let path): self.document[path]?.leaf.text ?? ""
-        case .data(let path): self.data[path]?.leaf.text ?? ""
-        case .envelope(let name): self.event.envelope(name) ?? ""
-        }
-    }
-
-    package func text(_ names: String...) -> String { self.text(at: FieldPath(names)) }
 }

@@ -1,10 +1,12 @@
 import Glibc
 
-/// The rules as tests of slots, flat in memory: asking them about an event touches no reference count.
+/// The rules' branches as tests of slots, flat in memory: asking them about an event touches no reference count.
 // @unchecked: everything is written in `init` and only read afterwards.
 final class CompiledRules: @unchecked Sendable {
-    struct Rule {
+    /// One alternative of a rule's pattern.
+    struct Branch {
         let tests: Range<Int>
+        let rule: Int
         let otherwise: Bool
         let stop: Bool
     }
@@ -16,7 +18,7 @@ final class CompiledRules: @unchecked Sendable {
         let acceptsAbsence: Bool
     }
 
-    enum Source { case document(slot: Int), data(slot: Int), envelope }
+    enum Source: Hashable { case document(slot: Int), data(slot: Int), envelope }
 
     /// The frequent matchers as they are, for others where they stand in ``others``.
     private enum FlatMatcher {
@@ -25,15 +27,17 @@ final class CompiledRules: @unchecked Sendable {
         case other(Int)
     }
 
-    let rules: UnsafeMutableBufferPointer<Rule>
+    let branches: UnsafeMutableBufferPointer<Branch>
+    /// Whether there is any rule for what no other matched.
+    let hasOtherwise: Bool
     let tests: UnsafeMutableBufferPointer<Test>
     private let matchers: UnsafeMutableBufferPointer<FlatMatcher>
     private let others: [Matcher]
     private var texts: [UnsafeMutableBufferPointer<UInt8>] = []
 
-    /// - `tests`: for each rule what it asks of which source.
-    init(_ rules: [BellhopCore.Rule], tests testsOfRules: [[(source: Source, matchers: [Matcher])]]) {
-        var flatRules: [Rule] = []
+    /// - `branches`: for each branch its rule, and what it asks of which source.
+    init(_ rules: [Rule], branches: [(rule: Int, tests: [(source: Source, leaf: Shape.Leaf)])]) {
+        var flatBranches: [Branch] = []
         var flatTests: [Test] = []
         var flatMatchers: [FlatMatcher] = []
         var others: [Matcher] = []
@@ -44,11 +48,11 @@ final class CompiledRules: @unchecked Sendable {
             texts.append(buffer)
             return (UnsafePointer(buffer.baseAddress ?? UnsafeMutablePointer.allocate(capacity: 1)), text.utf8.count)
         }
-        for (rule, tests) in zip(rules, testsOfRules) {
+        for (number, tests) in branches {
             let firstTest = flatTests.count
-            for (source, matchers) in tests {
+            for (source, leaf) in tests {
                 let first = flatMatchers.count
-                for matcher in matchers {
+                for matcher in leaf.matchers {
                     switch matcher {
                     case .string(let text) where !text.ignoresCase:
                         let (start, count) = keep(text)
@@ -61,15 +65,23 @@ final class CompiledRules: @unchecked Sendable {
                         others.append(matcher)
                     }
                 }
-                let acceptsAbsence = matchers.contains(.exists(false))
+                let acceptsAbsence = leaf.matchers.contains(.exists(false))
                 flatTests.append(
                     Test(source: source, matchers: first..<flatMatchers.count, acceptsAbsence: acceptsAbsence)
                 )
             }
-            flatRules.append(Rule(tests: firstTest..<flatTests.count, otherwise: rule.otherwise, stop: rule.stop))
+            flatBranches.append(
+                Branch(
+                    tests: firstTest..<flatTests.count,
+                    rule: number,
+                    otherwise: rules[number].otherwise,
+                    stop: rules[number].stop
+                )
+            )
         }
-        self.rules = .allocate(capacity: flatRules.count)
-        _ = self.rules.initialize(fromContentsOf: flatRules)
+        self.hasOtherwise = flatBranches.contains { $0.otherwise }
+        self.branches = .allocate(capacity: flatBranches.count)
+        _ = self.branches.initialize(fromContentsOf: flatBranches)
         self.tests = .allocate(capacity: flatTests.count)
         _ = self.tests.initialize(fromContentsOf: flatTests)
         self.matchers = .allocate(capacity: flatMatchers.count)
@@ -80,7 +92,7 @@ final class CompiledRules: @unchecked Sendable {
 
     deinit {
         for text in self.texts { text.deallocate() }
-        self.rules.deallocate()
+        self.branches.deallocate()
         self.tests.deallocate()
         self.matchers.deallocate()
     }

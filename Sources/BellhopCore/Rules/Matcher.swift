@@ -13,6 +13,9 @@ package indirect enum Matcher: Sendable, Hashable {
     /// A text that is a time, from then on; or, with `before`, until then.
     case after(Timestamp)
     case before(Timestamp)
+    case during(TimeWindow)
+    /// Found anywhere in a text.
+    case regex(RegularExpression)
     /// The leaf is there and none of these accepts it.
     case anythingBut([Matcher])
     case exists(Bool)
@@ -71,103 +74,42 @@ package indirect enum Matcher: Sendable, Hashable {
         case .cidr(let range): return leaf.string.flatMap { IPAddress($0) }.map { range.contains($0) } ?? false
         case .after(let time): return leaf.utf8.flatMap { Timestamp(utf8: $0) }.map { $0 >= time } ?? false
         case .before(let time): return leaf.utf8.flatMap { Timestamp(utf8: $0) }.map { $0 < time } ?? false
+        case .during(let window): return leaf.utf8.flatMap { Timestamp(utf8: $0) }.map { window.contains($0) } ?? false
+        case .regex(let regex): return leaf.utf8.map { regex.isFound(in: $0) } ?? false
         case .anythingBut(let matchers): return !matchers.contains { $0.accepts(leaf) }
         case .exists(let exists): return exists
         }
     }
 }
 
-/// `numeric: [">", 0, "<=", 5]`
-package struct NumberRange: Sendable, Hashable {
-    package struct Bound: Sendable, Hashable {
-        package let number: Number
-        package let isInclusive: Bool
-    }
-
-    package let lower: Bound?
-    package let upper: Bound?
-
-    func contains(_ number: Number) -> Bool {
-        if let lower, !(lower.number < number || (lower.isInclusive && lower.number == number)) { return false }
-        if let upper, !(number < upper.number || (upper.isInclusive && upper.number == number)) { return false }
-        return true
-    }
-
-    /// No number can be in it.
-    var isEmpty: Bool {
-        guard let lower, let upper else { return false }
-        if lower.number < upper.number { return false }
-        return !(lower.number == upper.number && lower.isInclusive && upper.isInclusive)
-    }
-}
-
-/// A text in which `*` stands for any run of characters; `\*` and `\\` are themselves.
-package struct Wildcard: Sendable, Hashable {
-    package let source: String
-    /// What stands between the asterisks; the first and last are anchored.
-    private let parts: [[UInt8]]
-
-    /// - Throws: ``WildcardError`` for two asterisks in a row and for unknown escapes.
-    package init(_ source: String) throws(WildcardError) {
-        var parts: [[UInt8]] = [[]]
-        var escaped = false
-        var afterAsterisk = false
-        for byte in source.utf8 {
-            if escaped {
-                guard byte == UInt8(ascii: "*") || byte == UInt8(ascii: "\\") else { throw .unknownEscape }
-                parts[parts.count - 1].append(byte)
-                escaped = false
-                afterAsterisk = false
-            } else if byte == UInt8(ascii: "\\") {
-                escaped = true
-            } else if byte == UInt8(ascii: "*") {
-                guard !afterAsterisk else { throw .doubleAsterisk }
-                parts.append([])
-                afterAsterisk = true
-            } else {
-                parts[parts.count - 1].append(byte)
-                afterAsterisk = false
-            }
-        }
-        guard !escaped else { throw .unknownEscape }
-        self.source = source
-        self.parts = parts
-    }
-
-    func matches(_ value: UnsafeRawBufferPointer) -> Bool {
-        guard let first = self.parts.first, let last = self.parts.last, self.parts.count > 1 else {
-            return value.elementsEqual(self.parts.first ?? [])
-        }
-        guard value.count >= first.count + last.count, value.starts(with: first),
-            value.suffix(last.count).elementsEqual(last)
-        else { return false }
-        var rest = value[first.count..<value.count - last.count]
-        // The leftmost place for each part leaves the most room for those after it.
-        for part in self.parts.dropFirst().dropLast() {
-            guard let start = Wildcard.find(part, in: rest) else { return false }
-            rest = rest[(start + part.count)...]
-        }
-        return true
-    }
-
-    private static func find(_ part: [UInt8], in text: Slice<UnsafeRawBufferPointer>) -> Int? {
-        guard text.count >= part.count else { return nil }
-        for start in text.startIndex...(text.endIndex - part.count)
-        where text[start..<start + part.count].elementsEqual(part) {
-            return start
-        }
-        return nil
-    }
-}
-
-package enum WildcardError: Error, Hashable, CustomStringConvertible {
-    case doubleAsterisk
-    case unknownEscape
-
+extension Matcher: CustomStringConvertible {
+    /// As a rule would write it.
     package var description: String {
         switch self {
-        case .doubleAsterisk: "two asterisks in a row mean no more than one; write one"
-        case .unknownEscape: "a backslash stands only before * or another backslash"
+        case .null: "null"
+        case .bool(let bool): "\(bool)"
+        case .number(let number): "\(number)"
+        case .string(let text): text.ignoresCase ? "{ equals-ignore-case: \(text.text) }" : JSONText.string(text.text)
+        case .prefix(let text): "{ prefix: \(text) }"
+        case .suffix(let text): "{ suffix: \(text) }"
+        case .wildcard(let wildcard): "{ wildcard: \(JSONText.string(wildcard.source)) }"
+        case .range(let range): "{ numeric: \(range) }"
+        case .cidr(let range): "{ cidr: \(range) }"
+        case .after(let time): "{ after: \(time) }"
+        case .before(let time): "{ before: \(time) }"
+        case .during(let window): "{ during: \(window) }"
+        case .regex(let regex): "{ regex: \(JSONText.string(regex.source)) }"
+        case .anythingBut(let matchers):
+            "{ anything-but: \(matchers.count == 1 ? matchers[0].description : "[\(Matcher.list(matchers))]") }"
+        case .exists(let exists): "{ exists: \(exists) }"
         }
+    }
+
+    static func list(_ matchers: [Matcher]) -> String { matchers.map(\.description).joined(separator: ", ") }
+}
+
+extension Matcher.Text: CustomStringConvertible {
+    package var description: String {
+        self.ignoresCase ? "{ equals-ignore-case: \(JSONText.string(self.text)) }" : JSONText.string(self.text)
     }
 }

@@ -2,15 +2,15 @@
 struct MatcherReader {
     static let operators: Set<String> = [
         "prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr", "after",
-        "before",
+        "before", "during", "regex",
     ]
-    /// Part of the language, not of this version: a clear refusal instead of "unknown".
-    private static let planned: Set<String> = ["regex", "during"]
 
     private let diagnostics: Diagnostics
+    private let zones: Zones
 
-    init(_ diagnostics: Diagnostics) {
+    init(_ diagnostics: Diagnostics, zones: Zones) {
         self.diagnostics = diagnostics
+        self.zones = zones
     }
 
     func matchers(_ setting: Setting, field: String) -> [Matcher] {
@@ -42,7 +42,7 @@ struct MatcherReader {
         case "prefix": return self.text(operand, member.key, foldable: true).map { .prefix($0) }
         case "suffix": return self.text(operand, member.key, foldable: true).map { .suffix($0) }
         case "equals-ignore-case":
-            return self.text(operand, member.key, foldable: false).map { .string(.init($0.text, ignoresCase: true)) }
+            return self.text(operand, member.key, mayBeEmpty: true).map { .string(.init($0.text, ignoresCase: true)) }
         case "wildcard": return self.wildcard(operand)
         case "numeric": return self.numeric(operand)
         case "cidr":
@@ -59,6 +59,11 @@ struct MatcherReader {
                 return self.refuse("'\(member.key)' is a time like \(example), not \(operand.shown)", operand.place)
             }
             return member.key == "after" ? .after(time) : .before(time)
+        case "during":
+            return TimeWindowReader(diagnostics: self.diagnostics, zones: self.zones).window(operand).map {
+                .during($0)
+            }
+        case "regex": return self.regex(operand)
         case "exists":
             guard case .bool(let bool) = operand.value else {
                 return self.refuse("'exists' is true or false, not \(operand.shown)", operand.place)
@@ -66,9 +71,6 @@ struct MatcherReader {
             return .exists(bool)
         case "anything-but": return self.anythingBut(operand)
         default:
-            if MatcherReader.planned.contains(member.key) {
-                return self.refuse("the operator '\(member.key)' is not in this version of Bellhop yet", member.place)
-            }
             let hint = Spelling.hint(for: member.key, among: MatcherReader.operators)
             return self.refuse("unknown operator '\(member.key)'\(hint)", member.place)
         }
@@ -85,10 +87,15 @@ struct MatcherReader {
     }
 
     /// - `foldable`: whether `{ equals-ignore-case: … }` may stand in the text's place.
-    private func text(_ setting: Setting, _ name: String, foldable: Bool) -> Matcher.Text? {
+    private func text(
+        _ setting: Setting,
+        _ name: String,
+        foldable: Bool = false,
+        mayBeEmpty: Bool = false
+    ) -> Matcher.Text? {
         switch setting.value {
         case .string(let text):
-            guard !text.isEmpty || name == "equals-ignore-case" else {
+            guard !text.isEmpty || mayBeEmpty else {
                 self.diagnostics.error(
                     "'\(name)' is empty, which every text has; use { exists: true }",
                     at: setting.place
@@ -98,7 +105,9 @@ struct MatcherReader {
             return .init(text)
         case .map(let members):
             if foldable, let member = members.first, members.count == 1, member.key == "equals-ignore-case" {
-                return self.text(member.setting, member.key, foldable: false).map { .init($0.text, ignoresCase: true) }
+                return self.text(member.setting, "\(name): { equals-ignore-case }").map {
+                    .init($0.text, ignoresCase: true)
+                }
             }
         case .null, .bool, .number, .list, .mistaken: break
         }
@@ -118,11 +127,20 @@ struct MatcherReader {
     }
 
     private func wildcard(_ setting: Setting) -> Matcher? {
-        guard let text = self.text(setting, "wildcard", foldable: false)?.text else { return nil }
+        guard let text = self.text(setting, "wildcard", mayBeEmpty: true)?.text else { return nil }
         do {
             return .wildcard(try Wildcard(text))
         } catch {
             return self.refuse("wildcard '\(text)': \(error)", setting.place)
+        }
+    }
+
+    private func regex(_ setting: Setting) -> Matcher? {
+        guard let text = self.text(setting, "regex")?.text else { return nil }
+        do {
+            return .regex(try RegularExpression(text))
+        } catch {
+            return self.refuse("regex '\(text)': \(error)", setting.place)
         }
     }
 

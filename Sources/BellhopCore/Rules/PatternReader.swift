@@ -1,9 +1,14 @@
 /// Reads a pattern as a user wrote it. A mistake is reported with its place and never becomes "does not match".
 package struct PatternReader {
     private let diagnostics: Diagnostics
+    private let matchers: MatcherReader
 
-    package init(_ diagnostics: Diagnostics) {
+    /// Alternatives that one pattern's `$or`s may multiply to.
+    private static let limit = 1000
+
+    package init(_ diagnostics: Diagnostics, zones: Zones = .utcOnly) {
         self.diagnostics = diagnostics
+        self.matchers = MatcherReader(diagnostics, zones: zones)
     }
 
     package func pattern(_ setting: Setting) -> Pattern {
@@ -17,7 +22,20 @@ package struct PatternReader {
         }
         let root = Draft()
         self.collect(setting, into: root, isRoot: true)
-        return Pattern(fields: root.fields)
+        guard root.alternativeCount <= PatternReader.limit else {
+            self.diagnostics.error(
+                "the '$or's of this pattern multiply to more than \(PatternReader.limit) alternatives; make several rules of it",
+                at: setting.place
+            )
+            return .everything
+        }
+        var told: Set<Place> = []
+        return Pattern(
+            alternatives: root.alternatives(under: []).map { leaves in
+                self.tellOfRepeats(leaves, &told)
+                return Shape(leaves: leaves.map { Shape.Leaf(path: FieldPath($0.names), matchers: $0.matchers) })
+            }
+        )
     }
 
     private func collect(_ setting: Setting, into draft: Draft, isRoot: Bool) {
@@ -29,7 +47,7 @@ package struct PatternReader {
             )
         }
         for member in members {
-            if !isRoot, members.count == 1, MatcherReader.operators.contains(member.key) {
+            if !isRoot, MatcherReader.operators.contains(member.key) {
                 self.diagnostics.error(
                     "'\(member.key)' is an operator and stands in a list: write [{ \(member.key): … }] "
                         + "(a field of that name is written with a dotted key)",
@@ -37,8 +55,12 @@ package struct PatternReader {
                 )
                 continue
             }
+            if member.key == "$or" {
+                self.either(member, draft)
+                continue
+            }
             if member.key.hasPrefix("$") {
-                self.diagnostics.error("'\(member.key)' is no known operator", at: member.place)
+                self.diagnostics.error("'\(member.key)' is no known operator; there is only '$or'", at: member.place)
                 continue
             }
             do {
@@ -50,33 +72,83 @@ package struct PatternReader {
         }
     }
 
+    private func either(_ member: Setting.Member, _ draft: Draft) {
+        guard let branches = member.setting.elements, !branches.isEmpty else {
+            self.diagnostics.error(
+                "'$or' is a list of patterns, like [{ content.type: start }, { task.name: test }], "
+                    + "not \(member.setting.elements == nil ? member.setting.shown : "an empty list")",
+                at: member.setting.place
+            )
+            return
+        }
+        draft.either.append(
+            branches.map { branch in
+                let draft = Draft()
+                if branch.members?.isEmpty == false {
+                    self.collect(branch, into: draft, isRoot: true)
+                } else if !branch.isMistaken {
+                    let what = branch.members == nil ? branch.shown : "an empty one, which is every event"
+                    self.diagnostics.error("each branch of '$or' is a pattern, not \(what)", at: branch.place)
+                }
+                return draft
+            }
+        )
+    }
+
     private func place(_ member: Setting.Member, at path: FieldPath, in draft: Draft) {
         var draft = draft
         for name in path.names {
-            guard draft.matchers == nil else { return self.twice(member, path) }
+            guard draft.matchers == nil else { return self.twice(path.description, member.place) }
             draft = draft.child(name)
         }
         if member.setting.members != nil {
-            guard draft.matchers == nil else { return self.twice(member, path) }
+            guard draft.matchers == nil else { return self.twice(path.description, member.place) }
             self.collect(member.setting, into: draft, isRoot: false)
         } else {
-            guard draft.matchers == nil, draft.children.isEmpty else { return self.twice(member, path) }
-            draft.matchers = MatcherReader(self.diagnostics).matchers(member.setting, field: member.key)
+            guard draft.matchers == nil, draft.children.isEmpty, draft.either.isEmpty else {
+                return self.twice(path.description, member.place)
+            }
+            draft.matchers = self.matchers.matchers(member.setting, field: member.key)
+            draft.place = member.place
         }
     }
 
-    private func twice(_ member: Setting.Member, _ path: FieldPath) {
+    /// A branch of `$or` must not test what stands outside of it, or another `$or` in the same mapping.
+    private func tellOfRepeats(_ leaves: [Draft.Leaf], _ told: inout Set<Place>) {
+        var seen: [[String]] = []
+        for leaf in leaves {
+            if seen.contains(where: { FieldPath(leaf.names).overlaps(FieldPath($0)) }), told.insert(leaf.place).inserted
+            {
+                self.twice(FieldPath(leaf.names).description, leaf.place)
+            }
+            seen.append(leaf.names)
+        }
+    }
+
+    private func twice(_ path: String, _ place: Place) {
         self.diagnostics.error(
             "the field \(path) is tested twice in one pattern; put all its values in one list",
-            at: member.place
+            at: place
         )
+    }
+}
+
+extension FieldPath {
+    /// One of them leads through, or to, the other.
+    fileprivate func overlaps(_ other: FieldPath) -> Bool {
+        zip(self.names, other.names).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
     }
 }
 
 /// A pattern while its dotted and nested keys are being brought together.
 private final class Draft {
+    typealias Leaf = (names: [String], matchers: [Matcher], place: Place)
+
     var children: [(name: String, draft: Draft)] = []
+    /// The branches of each `$or` in this mapping.
+    var either: [[Draft]] = []
     var matchers: [Matcher]?
+    var place = Place(file: "", line: 1, column: 1)
 
     func child(_ name: String) -> Draft {
         if let known = self.children.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) { return known.draft }
@@ -85,9 +157,25 @@ private final class Draft {
         return draft
     }
 
-    var fields: [Pattern.Field] {
-        self.children.map { name, draft in
-            Pattern.Field(name: name, test: draft.matchers.map { .anyOf($0) } ?? .object(draft.fields))
+    /// How many ``alternatives(under:)`` there would be; may be far too many.
+    var alternativeCount: Int {
+        var count = 1
+        for child in self.children { count = min(1_000_000, count * child.draft.alternativeCount) }
+        for branches in self.either {
+            count = min(1_000_000, count * branches.reduce(0) { min(1_000_000, $0 + $1.alternativeCount) })
         }
+        return count
+    }
+
+    /// The leaves of each combination of branches.
+    func alternatives(under names: [String]) -> [[Leaf]] {
+        if let matchers { return [[(names, matchers, self.place)]] }
+        var found: [[Leaf]] = [[]]
+        func multiply(_ choices: [[Leaf]]) {
+            found = found.flatMap { leaves in choices.map { leaves + $0 } }
+        }
+        for (name, draft) in self.children { multiply(draft.alternatives(under: names + [name])) }
+        for branches in self.either { multiply(branches.flatMap { $0.alternatives(under: names) }) }
+        return found
     }
 }

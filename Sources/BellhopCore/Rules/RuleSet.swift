@@ -3,41 +3,45 @@ package struct RuleSet: Sendable {
     package let rules: [Rule]
     private let numbers: [String: Int]
     fileprivate let compiled: CompiledRules
-    /// What the walk over a document needs, without Bellhop's own names: for each rule the pattern for
-    /// ``Event/fields`` and that for ``Event/data``.
-    fileprivate let walks: [(document: Pattern, data: Pattern)]
+    /// Nil for few rules: asking each is then the quickest.
+    fileprivate let index: RuleIndex?
+    /// What the walk over a document needs, without Bellhop's own names: for each branch the shape of
+    /// ``Event/fields`` and that of ``Event/data``.
+    fileprivate let walks: [(document: Shape, data: Shape)]
     fileprivate let tree: FieldTree
     /// Fields of the event as it came (`event.data.…`), which for most events is the same document.
     fileprivate let dataTree: FieldTree
     /// For each test the name behind `event.`, where it asks for one.
     fileprivate let envelopeNames: [String?]
 
-    package init(_ rules: [Rule]) {
-        let tests = rules.map { rule in rule.pattern.leaves.map { (FieldSource($0.path), $0.matchers) } }
-        let sources = tests.joined().map(\.0)
-        let tree = FieldTree(sources.compactMap { if case .document(let path) = $0 { path } else { nil } })
-        let dataTree = FieldTree(sources.compactMap { if case .data(let path) = $0 { path } else { nil } })
+    /// - `indexedFrom`: the number of branches from which an index pays.
+    package init(_ rules: [Rule], indexedFrom threshold: Int = 16) {
+        let branches = rules.enumerated().flatMap { number, rule in
+            rule.pattern.alternatives.map { (rule: number, shape: $0, leaves: $0.leaves) }
+        }
+        let sources = branches.map { $0.leaves.map { FieldSource($0.path) } }
+        let tree = FieldTree(sources.joined().compactMap { if case .document(let path) = $0 { path } else { nil } })
+        let dataTree = FieldTree(sources.joined().compactMap { if case .data(let path) = $0 { path } else { nil } })
+        let tests = zip(branches, sources).map { branch, sources in
+            zip(branch.leaves, sources).map { leaf, source -> (source: CompiledRules.Source, leaf: Shape.Leaf) in
+                switch source {
+                case .document(let path): (.document(slot: tree.slot(of: path) ?? 0), leaf)
+                case .data(let path): (.data(slot: dataTree.slot(of: path) ?? 0), leaf)
+                case .envelope: (.envelope, leaf)
+                }
+            }
+        }
         self.rules = rules
         self.numbers = Dictionary(rules.enumerated().map { ($1.name, $0) }) { first, _ in first }
         self.tree = tree
         self.dataTree = dataTree
-        self.envelopeNames = sources.map { if case .envelope(let name) = $0 { name } else { nil } }
-        self.walks = rules.map { rule in
-            let fields = rule.pattern.fields.filter { $0.name != FieldSource.envelopeName }
-            return (Pattern(fields: fields), FieldSource.dataPattern(of: rule.pattern))
+        self.envelopeNames = sources.joined().map { if case .envelope(let name) = $0 { name } else { nil } }
+        self.walks = branches.map { branch in
+            let fields = branch.shape.fields.filter { $0.name != FieldSource.envelopeName }
+            return (Shape(fields: fields), FieldSource.dataShape(of: branch.shape))
         }
-        self.compiled = CompiledRules(
-            rules,
-            tests: tests.map { tests in
-                tests.map { source, matchers in
-                    switch source {
-                    case .document(let path): (.document(slot: tree.slot(of: path) ?? 0), matchers)
-                    case .data(let path): (.data(slot: dataTree.slot(of: path) ?? 0), matchers)
-                    case .envelope: (.envelope, matchers)
-                    }
-                }
-            }
-        )
+        self.compiled = CompiledRules(rules, branches: zip(branches, tests).map { ($0.rule, $1) })
+        self.index = tests.count < threshold ? nil : RuleIndex(tests)
     }
 
     package subscript(name name: String) -> Rule? { self.numbers[name].map { self.rules[$0] } }
@@ -51,12 +55,17 @@ package final class RuleEvaluator {
     private let dataParser = JSONParser()
     private let values: FieldValues
     private let dataValues: FieldValues
+    private var candidates: [Int32] = []
+    /// For each branch the number of the event that last had it for a candidate.
+    private var stamps: [UInt32]
+    private var stamp: UInt32 = 0
 
     package init(_ ruleSet: RuleSet) {
         self.ruleSet = ruleSet
         self.compiled = ruleSet.compiled
         self.values = FieldValues(ruleSet.tree)
         self.dataValues = FieldValues(ruleSet.dataTree)
+        self.stamps = ruleSet.index == nil ? [] : Array(repeating: 0, count: ruleSet.compiled.branches.count)
     }
 
     /// The indices of the rules that match, in order.
@@ -67,10 +76,10 @@ package final class RuleEvaluator {
         if event.normalized != nil, !self.ruleSet.dataTree.isEmpty {
             data = try self.dataParser.parse(start: event.data.unsafeStart, count: event.data.count)
         }
-        self.values.read(document, self.ruleSet.tree)
-        self.dataValues.read(data, self.ruleSet.dataTree)
-        var matched = self.matches(document, data, event, otherwise: false)
-        if matched.isEmpty { matched = self.matches(document, data, event, otherwise: true) }
+        let subject = Subject(document: document, data: data, event: event)
+        self.read(subject)
+        var matched = self.matches(subject, otherwise: false)
+        if matched.isEmpty, self.compiled.hasOtherwise { matched = self.matches(subject, otherwise: true) }
         withExtendedLifetime(event) {}
         return matched
     }
@@ -80,57 +89,120 @@ package final class RuleEvaluator {
     package func matchesAny(start: UnsafeRawPointer, count: Int) throws(JSONError) -> Bool? {
         let document = try self.parser.parse(start: start, count: count)
         guard document.kind == .object else { return nil }
-        self.values.read(document, self.ruleSet.tree)
-        self.dataValues.read(document, self.ruleSet.dataTree)
-        let rules = self.compiled.rules
-        for index in rules.indices where self.holds(index, rules[index], document, document, nil) { return true }
-        return false
+        let subject = Subject(document: document, data: document, event: nil)
+        self.read(subject)
+        guard self.ruleSet.index == nil else { return self.candidates.contains { self.holds(Int($0), subject) } }
+        return self.compiled.branches.indices.contains { self.holds($0, subject) }
     }
 
-    private func matches(_ document: JSON, _ data: JSON, _ event: Event, otherwise: Bool) -> [Int] {
+    /// What is asked about.
+    private struct Subject {
+        let document: JSON
+        let data: JSON
+        /// Nil in a pipe.
+        let event: Event?
+    }
+
+    private func read(_ subject: Subject) {
+        self.values.read(subject.document, self.ruleSet.tree)
+        self.dataValues.read(subject.data, self.ruleSet.dataTree)
+        if let index = self.ruleSet.index { self.collectCandidates(index, subject) }
+    }
+
+    private func matches(_ subject: Subject, otherwise: Bool) -> [Int] {
         var matched: [Int] = []
-        let rules = self.compiled.rules
-        for index in rules.indices {
-            let rule = rules[index]
-            guard rule.otherwise == otherwise, self.holds(index, rule, document, data, event) else { continue }
-            matched.append(index)
-            if rule.stop { break }
+        let branches = self.compiled.branches
+        guard self.ruleSet.index != nil else {
+            for index in branches.indices {
+                let branch = branches[index]
+                guard branch.otherwise == otherwise, matched.last != branch.rule, self.holds(index, subject) else {
+                    continue
+                }
+                matched.append(branch.rule)
+                if branch.stop { break }
+            }
+            return matched
         }
-        return matched
+        var stop = Int.max
+        for candidate in self.candidates {
+            let branch = branches[Int(candidate)]
+            guard branch.otherwise == otherwise, branch.rule <= stop, self.holds(Int(candidate), subject) else {
+                continue
+            }
+            matched.append(branch.rule)
+            if branch.stop { stop = min(stop, branch.rule) }
+        }
+        guard matched.count > 1 else { return matched }
+        // Candidates come in the order of the fields, and a rule once for each of its branches.
+        matched.sort()
+        var last = -1
+        return matched.filter { rule in
+            defer { last = rule }
+            return rule != last && rule <= stop
+        }
     }
 
-    private func holds(
-        _ index: Int,
-        _ rule: CompiledRules.Rule,
-        _ document: JSON,
-        _ data: JSON,
-        _ event: Event?
-    ) -> Bool {
-        for number in rule.tests {
+    private func collectCandidates(_ index: RuleIndex, _ subject: Subject) {
+        self.candidates.removeAll(keepingCapacity: true)
+        self.candidates += index.always
+        self.stamp &+= 1
+        if self.stamp == 0 {
+            self.stamps = Array(repeating: 0, count: self.stamps.count)
+            self.stamp = 1
+        }
+        func add(_ branch: Int32) {
+            guard self.stamps[Int(branch)] != self.stamp else { return }
+            self.stamps[Int(branch)] = self.stamp
+            self.candidates.append(branch)
+        }
+        for field in index.fields {
+            let leaf: JSONLeaf?
+            switch field.source {
+            case .document(let slot): leaf = self.values[slot]
+            case .data(let slot): leaf = self.dataValues[slot]
+            case .envelope: continue
+            }
+            if let leaf {
+                index.forEachCandidate(field, leaf, add)
+                continue
+            }
+            // An array on the way: any of its elements may be what a branch is filed under.
+            var leaves: [JSONLeaf] = []
+            switch FieldSource(field.path) {
+            case .document(let path): subject.document.collectLeaves(at: path.names[...], into: &leaves)
+            case .data(let path): subject.data.collectLeaves(at: path.names[...], into: &leaves)
+            case .envelope: break
+            }
+            for leaf in leaves { index.forEachCandidate(field, leaf, add) }
+        }
+    }
+
+    /// Whether all tests of a branch hold.
+    private func holds(_ branch: Int, _ subject: Subject) -> Bool {
+        for number in self.compiled.branches[branch].tests {
             let test = self.compiled.tests[number]
             let leaf: JSONLeaf?
             switch test.source {
             case .document(let slot): leaf = self.values[slot]
             case .data(let slot): leaf = self.dataValues[slot]
             case .envelope:
-                guard self.envelopeHolds(number, test, event) else { return false }
+                guard self.envelopeHolds(number, test, subject.event) else { return false }
                 continue
             }
             // An array on the way: only the walk knows which elements belong together.
-            guard let leaf else { return self.walk(index, rule, document, data, event) }
+            guard let leaf else { return self.walk(branch, subject) }
             guard self.compiled.accepts(test, leaf) else { return false }
         }
         return true
     }
 
-    private func walk(_ index: Int, _ rule: CompiledRules.Rule, _ document: JSON, _ data: JSON, _ event: Event?) -> Bool
-    {
-        let walk = self.ruleSet.walks[index]
-        guard walk.document.matches(document), walk.data.matches(data) else { return false }
-        return rule.tests.allSatisfy { number in
+    private func walk(_ branch: Int, _ subject: Subject) -> Bool {
+        let walk = self.ruleSet.walks[branch]
+        guard walk.document.matches(subject.document), walk.data.matches(subject.data) else { return false }
+        return self.compiled.branches[branch].tests.allSatisfy { number in
             let test = self.compiled.tests[number]
             guard case .envelope = test.source else { return true }
-            return self.envelopeHolds(number, test, event)
+            return self.envelopeHolds(number, test, subject.event)
         }
     }
 
@@ -140,48 +212,5 @@ package final class RuleEvaluator {
             return test.acceptsAbsence
         }
         return text.withUTF8 { self.compiled.accepts(test, JSONLeaf(borrowing: UnsafeRawBufferPointer($0))) }
-    }
-}
-
-/// Where a path of a pattern or a message leads: `event` is Bellhop's own name, everything else the event's.
-enum FieldSource {
-    static let envelopeName = "event"
-
-    case document(FieldPath)
-    case data(FieldPath)
-    case envelope(String)
-
-    init(_ path: FieldPath) {
-        guard path.names.first == FieldSource.envelopeName, path.names.count > 1 else {
-            self = .document(path)
-            return
-        }
-        if path.names[1] == "data" {
-            self = .data(FieldPath(Array(path.names.dropFirst(2))))
-        } else {
-            self = .envelope(path.names.dropFirst().joined(separator: "."))
-        }
-    }
-
-    static func dataPattern(of pattern: Pattern) -> Pattern {
-        for field in pattern.fields where field.name == self.envelopeName {
-            guard case .object(let fields) = field.test else { continue }
-            for field in fields where field.name == "data" {
-                if case .object(let fields) = field.test { return Pattern(fields: fields) }
-            }
-        }
-        return .everything
-    }
-}
-
-extension Event {
-    /// `event.id`, `event.source`, `event.time`.
-    func envelope(_ name: String) -> String? {
-        switch name {
-        case "id": self.id
-        case "source": self.source
-        case "time": self.time.description
-        default: nil
-        }
     }
 }

@@ -71,7 +71,10 @@ import Testing
 }
 
 @Suite struct RuleReaderTests {
-    private func read(_ json: String, sinks: Set<String>? = ["ops", "audit"]) throws -> ([Rule], [String]) {
+    private func read(
+        _ json: String,
+        sinks: RuleReader.SinkNames = .known(["ops", "audit"])
+    ) throws -> ([Rule], [String]) {
         let diagnostics = Diagnostics()
         let rules = RuleReader(sinks: sinks, diagnostics).rules(try #require(Setting(json: json)?.elements))
         return (rules, diagnostics.all.map(\.message))
@@ -84,7 +87,7 @@ import Testing
         #expect(messages == [])
         let rule = try #require(rules.first)
         #expect(rule.name == "a" && rule.stop && !rule.otherwise && rule.sinks == ["ops", "audit"])
-        #expect(rule.message?.paths == [FieldPath(["x"])])
+        #expect(rule.message?.fields.map(\.path) == [FieldPath(["x"])])
     }
 
     @Test(arguments: [
@@ -95,7 +98,7 @@ import Testing
         (#"[{"name":"a","send":["ops","ops"]}]"#, "stands twice"),
         (#"[{"name":"a","send":"ops","mach":{}}]"#, "unknown key 'mach'"),
         (#"[{"name":"a","send":"ops","message":"{{x"}]"#, "never closed"),
-        (#"[{"name":"a","send":"ops","message":"{{#x}}"}]"#, "not understood"),
+        (#"[{"name":"a","send":"ops","message":"{{#x}}"}]"#, "never closed"),
         (#"[{"name":"a","send":"ops","unless":{}}]"#, "not in this version"),
         (#"[{"name":"a","send":"ops"},{"name":"a","send":"ops"}]"#, "second rule"),
         (#"[{"name":"a","send":"ops","otherwise":"yes"}]"#, "true or false"),
@@ -106,7 +109,7 @@ import Testing
     }
 
     @Test func `without sinks, send does not matter`() throws {
-        let (rules, messages) = try self.read(#"[{"name":"a"},{"name":"b","send":["whatever"]}]"#, sinks: nil)
+        let (rules, messages) = try self.read(#"[{"name":"a"},{"name":"b","send":["whatever"]}]"#, sinks: .none)
         #expect(messages == [] && rules.count == 2)
     }
 }

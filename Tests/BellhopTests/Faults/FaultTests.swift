@@ -232,7 +232,11 @@ import Testing
         let context = ComponentContext.stub(once: true)
         let spool = try SQLiteSpool.inMemory()
         let options = OptionReader.stub("{\"url\":\"\(server.url)\",\"rate_limit\":\"none\"}")
-        try await self.run([SlackSink(name: "ops", options: options, context: context)], spool: spool, context: context)
+        try await self.run(
+            [ChatSink<Slack>(name: "ops", options: options, context: context)],
+            spool: spool,
+            context: context
+        )
         let ledger = try await DeliveryLedger(spool, events: Self.ids, sinks: ["ops"])
         #expect(ledger.count("ops", "dead") == Self.count)
         #expect(ledger.answers("ops") == ["HTTP 200 from 127.0.0.1:\(server.port): channel_is_archived"])

@@ -7,7 +7,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct EventFilterTests {
     private func rules(_ json: String) throws -> RuleSet {
         let diagnostics = Diagnostics()
-        return RuleSet(RuleReader(sinks: nil, diagnostics).rules(try #require(Setting(json: json)?.elements)))
+        return RuleSet(RuleReader(sinks: .none, diagnostics).rules(try #require(Setting(json: json)?.elements)))
     }
 
     private func filter(

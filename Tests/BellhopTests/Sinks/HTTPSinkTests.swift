@@ -117,8 +117,8 @@ import Testing
     }
 
     @Test func `Slack must say ok`() async throws {
-        #expect(try await self.post(SlackSink.self, SimulatedAnswer(body: "ok")) == .success("HTTP 200 ok"))
-        let verdict = try await self.post(SlackSink.self, SimulatedAnswer(body: "no_service"))
+        #expect(try await self.post(ChatSink<Slack>.self, SimulatedAnswer(body: "ok")) == .success("HTTP 200"))
+        let verdict = try await self.post(ChatSink<Slack>.self, SimulatedAnswer(body: "no_service"))
         guard case .failure(.permanent(let reason)) = verdict else {
             Issue.record("\(verdict)")
             return

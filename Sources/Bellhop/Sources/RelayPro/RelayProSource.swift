@@ -81,6 +81,18 @@ package struct RelayProSource: Source {
         }
     }
 
+    /// The published fields. `content` also holds whatever was sent along with an event.
+    package static let knownFields: [String]? = [
+        "event_id", "timestamp", "category", "content_type", "source_type", "sub_id", "profile_id", "user_id", "id",
+        "workflow_id", "workflow_instance_id", "content.type", "content.device", "content.status", "content.*",
+        "task.id", "task.name", "task.task_type.name", "task.task_type.namespace", "task.task_type.major",
+        "task.task_type.minor",
+    ]
+
+    package func event(_ data: Bytes, now: Timestamp) throws -> Event {
+        try RelayEventReader(source: self.name, now: now).event(data).0
+    }
+
     package func run(from checkpoint: Checkpoint?, into channel: Channel) async throws {
         var walk = RelayWalk(self.settings, from: checkpoint, now: self.context.clock.now())
         var committed = checkpoint

@@ -1,0 +1,88 @@
+/// An event as CloudEvents 1.0 (https://github.com/cloudevents/spec, spec.md, json-format.md, http-protocol-binding.md).
+package struct CloudEvent: Sendable, Hashable {
+    /// Names and values, without `data` and `datacontenttype`.
+    package let attributes: [(name: String, value: String)]
+    /// The event's JSON as it came.
+    package let data: Bytes
+
+    package static let structuredType = "application/cloudevents+json; charset=UTF-8"
+
+    /// - `source`: the URI reference of where it happened; nil makes one of the source's name.
+    /// - `type`: what it is; nil is `bellhop.` and the event's `content.type`.
+    package init(_ context: MessageContext, source: Template?, type: Template?) {
+        let event = context.event
+        let kind = context.text("content", "type")
+        var attributes = [
+            ("specversion", "1.0"),
+            ("id", event.id),
+            (
+                "source",
+                source?.render(context) { CloudEvent.reference($0) } ?? "/bellhop/\(CloudEvent.reference(event.source))"
+            ),
+            ("type", type?.render(context) { $0 } ?? "bellhop.\(kind.isEmpty ? "event" : kind)"),
+            ("time", event.time.formatted(.microseconds)),
+        ]
+        if let task = event.task { attributes.append(("subject", task)) }
+        self.attributes = attributes.map { ($0, CloudEvent.clean($1)) }
+        self.data = event.data
+    }
+
+    /// Everything as one JSON object.
+    package var structured: Bytes {
+        var members = self.attributes.map { (name: $0.name, value: Optional(JSONText.string($0.value))) }
+        members.append(("datacontenttype", "\"application/json\""))
+        var builder = BytesBuilder(capacity: self.data.count + 512)
+        builder.append(String(JSONText.object(members).dropLast()))
+        builder.append(",\"data\":")
+        builder.append(self.data)
+        builder.append("}")
+        return builder.build()
+    }
+
+    /// The `ce-` headers of the binary form; its body is ``data``.
+    package var headers: [(name: String, value: String)] {
+        self.attributes.map { ("ce-\($0.name)", CloudEvent.encoded($0.value)) }
+    }
+
+    package static func == (left: CloudEvent, right: CloudEvent) -> Bool {
+        left.data == right.data
+            && left.attributes.elementsEqual(right.attributes) { $0.name == $1.name && $0.value == $1.value }
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(self.data) }
+
+    /// What spec.md allows in a String: no control characters and no noncharacters. Required attributes are not empty.
+    private static func clean(_ text: String) -> String {
+        let kept = text.unicodeScalars.filter { scalar in
+            switch scalar.value {
+            case 0..<0x20, 0x7F..<0xA0, 0xFDD0...0xFDEF: false
+            default: scalar.value & 0xFFFE != 0xFFFE
+            }
+        }
+        return kept.isEmpty ? "-" : String(String.UnicodeScalarView(kept))
+    }
+
+    /// Percent-encoded UTF-8 but for what header values may hold (http-protocol-binding.md §3.1.3.2).
+    private static func encoded(_ text: String) -> String {
+        self.percentEncoded(text) { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "%") }
+    }
+
+    /// A text as one part of a URI reference's path.
+    private static func reference(_ text: String) -> String {
+        let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
+        return self.percentEncoded(text) { unreserved.contains($0) }
+    }
+
+    private static func percentEncoded(_ text: String, _ isPlain: (UInt8) -> Bool) -> String {
+        let hex = Array("0123456789ABCDEF".utf8)
+        var out: [UInt8] = []
+        for byte in text.utf8 {
+            if isPlain(byte) {
+                out.append(byte)
+            } else {
+                out += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+}
