@@ -135,7 +135,7 @@ extension Delivery {
     }
 }
 
-/// What tests compare long texts with: a file under `Tests/Golden`, written anew where `BELLHOP_REWRITE` is set.
+/// The files that tests read. What they compare long texts with is a file under `Tests/Golden`, written anew where `BELLHOP_REWRITE` is set.
 package enum Golden {
     package static func file(_ name: String, _ text: String) throws -> String {
         let path = "\(#filePath)".replacing("Sources/BellhopTesting/Stubs.swift", with: "Tests/Golden/\(name)")
@@ -152,4 +152,9 @@ package enum Golden {
         let path = "\(#filePath)".replacing("Sources/BellhopTesting/Stubs.swift", with: "Tests/Fixtures/\(name)")
         return try String(contentsOfFile: path, encoding: .utf8)
     }
+}
+
+extension Golden {
+    /// A file of the machine.
+    package static func bytes(_ path: String) -> [UInt8]? { FileManager.default.contents(atPath: path).map { Array($0) } }
 }

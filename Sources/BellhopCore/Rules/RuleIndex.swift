@@ -3,26 +3,32 @@
 /// Every branch that can be is filed under its rarest test: under each text, start, end or piece of text that one of the
 /// test's matchers needs. An event looks up what it holds in the fields concerned, so its cost depends on its own length
 /// and on what matches, hardly on the number of rules. Keys are hashes: a collision costs one needless question.
+///
+/// Flat in memory, and with a filter small enough for the first cache: nearly all lookups find nothing.
 // @unchecked: everything is written in `init` and only read afterwards.
 final class RuleIndex: @unchecked Sendable {
     /// The branches that every event must be asked about.
     let always: [Int32]
-    let fields: [Field]
+    let fields: UnsafeMutableBufferPointer<Field>
+    /// Where each of ``fields`` stands in an event.
+    let paths: [FieldPath]
 
     /// A field that branches are filed under, and the forms of their keys.
     struct Field {
         let source: CompiledRules.Source
-        let path: FieldPath
         fileprivate let number: Int
-        fileprivate var forms = 0
-        /// The lengths of starts and ends, ascending.
-        fileprivate var starts: [Int] = []
-        fileprivate var ends: [Int] = []
-        fileprivate var pieces: [Int] = []
+        fileprivate let forms: Int
+        /// The lengths of starts, ends and pieces in bytes, ascending.
+        fileprivate let starts: UnsafeMutableBufferPointer<Int>
+        fileprivate let ends: UnsafeMutableBufferPointer<Int>
+        fileprivate let pieces: UnsafeMutableBufferPointer<Int>
     }
 
     private let slots: UnsafeMutableBufferPointer<Slot>
-    private let postings: [Int32]
+    private let postings: UnsafeMutableBufferPointer<Int32>
+    /// A bit for the upper bits of each hash.
+    private let filter: UnsafeMutableBufferPointer<UInt64>
+    private let filterShift: UInt64
 
     /// An empty one has no branches.
     private struct Slot {
@@ -33,15 +39,15 @@ final class RuleIndex: @unchecked Sendable {
 
     /// - `branches`: what each branch asks of which field.
     init(_ branches: [[(source: CompiledRules.Source, leaf: Shape.Leaf)]]) {
-        var fields: [Field] = []
+        var drafts: [FieldDraft] = []
         var numbers: [CompiledRules.Source: Int] = [:]
         let tests = branches.map { branch in
             branch.compactMap { source, leaf -> [[Key]]? in
                 if source == .envelope { return nil }
-                let number = numbers[source] ?? fields.count
-                if number == fields.count {
+                let number = numbers[source] ?? drafts.count
+                if number == drafts.count {
                     numbers[source] = number
-                    fields.append(Field(source: source, path: leaf.path, number: number))
+                    drafts.append(FieldDraft(source: source, path: leaf.path, number: number))
                 }
                 return Key.keys(for: leaf.matchers, field: number)
             }
@@ -59,74 +65,100 @@ final class RuleIndex: @unchecked Sendable {
                 continue
             }
             for key in rarest {
-                fields[key.field].note(key)
+                drafts[key.field].note(key)
                 if filed[key.hash]?.last != Int32(branch) { filed[key.hash, default: []].append(Int32(branch)) }
             }
         }
         self.always = always
-        self.fields = fields.filter { $0.forms != 0 }
+        let used = drafts.filter { $0.forms != 0 }
+        self.paths = used.map(\.path)
+        self.fields = .allocate(capacity: used.count)
+        _ = self.fields.initialize(fromContentsOf: used.map(\.field))
         var capacity = 16
         while capacity < filed.count * 2 { capacity *= 2 }
         self.slots = .allocate(capacity: capacity)
         self.slots.initialize(repeating: Slot())
+        let filterBits = min(max(capacity * 8, 1024), 1 << 20)
+        self.filter = .allocate(capacity: filterBits / 64)
+        self.filter.initialize(repeating: 0)
+        self.filterShift = UInt64(64 - filterBits.trailingZeroBitCount)
         var postings: [Int32] = []
         for (hash, branches) in filed {
             var at = Int(truncatingIfNeeded: hash) & (capacity - 1)
             while self.slots[at].count > 0 { at = (at + 1) & (capacity - 1) }
             self.slots[at] = Slot(hash: hash, first: Int32(postings.count), count: Int32(branches.count))
+            let bit = hash >> self.filterShift
+            self.filter[Int(bit >> 6)] |= 1 << (bit & 63)
             postings += branches
         }
-        self.postings = postings
+        self.postings = .allocate(capacity: postings.count)
+        _ = self.postings.initialize(fromContentsOf: postings)
     }
 
-    deinit { self.slots.deallocate() }
+    deinit {
+        for field in self.fields {
+            for lengths in [field.starts, field.ends, field.pieces] { lengths.deallocate() }
+        }
+        self.fields.deallocate()
+        self.slots.deallocate()
+        self.postings.deallocate()
+        self.filter.deallocate()
+    }
 
-    /// Calls `found` with each branch filed under something that the leaf holds; with some of them more than once.
-    func forEachCandidate(_ field: Field, _ leaf: JSONLeaf, _ found: (Int32) -> Void) {
+    /// Adds each branch filed under something that the leaf holds.
+    func collect(_ field: Field, _ leaf: JSONLeaf, into candidates: Candidates) {
         guard let text = leaf.utf8 else {
             guard field.forms & Key.Form.scalar.bit != 0, let hash = Key.hash(of: leaf) else { return }
-            return self.lookUp(Key.finish(hash, .scalar, field.number), found)
+            return self.lookUp(Key.finish(hash, .scalar, field.number), candidates)
         }
-        if field.forms & (Key.Form.whole.bit | Key.Form.start.bit) != 0 {
+        let wantsWhole = field.forms & Key.Form.whole.bit != 0
+        let longestStart = field.starts.last ?? 0
+        if wantsWhole || longestStart > 0 {
             var hash = Key.seed
             var next = 0
-            for (index, byte) in text.enumerated() {
-                hash = Key.step(hash, byte)
+            let end = wantsWhole ? text.count : min(text.count, longestStart)
+            for index in 0..<end {
+                hash = Key.step(hash, text[index])
                 if next < field.starts.count, field.starts[next] == index + 1 {
                     next += 1
-                    self.lookUp(Key.finish(hash, .start, field.number), found)
-                } else if next == field.starts.count, field.forms & Key.Form.whole.bit == 0 {
-                    break
+                    self.lookUp(Key.finish(hash, .start, field.number), candidates)
                 }
             }
-            if field.forms & Key.Form.whole.bit != 0 { self.lookUp(Key.finish(hash, .whole, field.number), found) }
+            if wantsWhole { self.lookUp(Key.finish(hash, .whole, field.number), candidates) }
         }
         if let longest = field.ends.last {
             var hash = Key.seed
             var next = 0
-            for (index, byte) in text.reversed().prefix(longest).enumerated() {
-                hash = Key.step(hash, byte)
-                guard field.ends[next] == index + 1 else { continue }
-                next += 1
-                self.lookUp(Key.finish(hash, .end, field.number), found)
+            for index in 0..<min(text.count, longest) {
+                hash = Key.step(hash, text[text.count - 1 - index])
+                if field.ends[next] == index + 1 {
+                    next += 1
+                    self.lookUp(Key.finish(hash, .end, field.number), candidates)
+                }
             }
         }
         for length in field.pieces where text.count >= length {
-            for start in 0...(text.count - length) {
-                let hash = text[start..<start + length].reduce(Key.seed, Key.step)
-                self.lookUp(Key.finish(hash, .piece, field.number), found)
+            var packed: UInt64 = 0
+            let mask = UInt64.max >> UInt64(64 - 8 * length)
+            for index in 0..<text.count {
+                packed = (packed << 8 | UInt64(text[index])) & mask
+                if index >= length - 1 {
+                    self.lookUp(Key.finish(Key.hash(piece: packed), .piece, field.number), candidates)
+                }
             }
         }
     }
 
-    private func lookUp(_ hash: UInt64, _ found: (Int32) -> Void) {
+    @inline(__always) private func lookUp(_ hash: UInt64, _ candidates: Candidates) {
+        let bit = hash >> self.filterShift
+        guard self.filter[Int(truncatingIfNeeded: bit >> 6)] & (1 << (bit & 63)) != 0 else { return }
         let mask = self.slots.count - 1
         var at = Int(truncatingIfNeeded: hash) & mask
         while true {
             let slot = self.slots[at]
             if slot.count == 0 { return }
             if slot.hash == hash {
-                for index in slot.first..<slot.first + slot.count { found(self.postings[Int(index)]) }
+                for index in slot.first..<slot.first + slot.count { candidates.add(self.postings[Int(index)]) }
                 return
             }
             at = (at + 1) & mask
@@ -134,20 +166,74 @@ final class RuleIndex: @unchecked Sendable {
     }
 }
 
-extension RuleIndex.Field {
-    fileprivate mutating func note(_ key: Key) {
+/// The branches that one event might match, each once. Belongs to one task, which uses it again for the next event.
+final class Candidates {
+    private let found: UnsafeMutableBufferPointer<Int32>
+    /// For each branch the number of the event that last had it for a candidate.
+    private let stamps: UnsafeMutableBufferPointer<UInt32>
+    private var stamp: UInt32 = 0
+    private(set) var count = 0
+
+    /// - `branches`: how many there are.
+    init(branches: Int) {
+        self.found = .allocate(capacity: max(branches, 1))
+        self.stamps = .allocate(capacity: max(branches, 1))
+        self.stamps.initialize(repeating: 0)
+    }
+
+    deinit {
+        self.found.deallocate()
+        self.stamps.deallocate()
+    }
+
+    subscript(index: Int) -> Int { Int(self.found[index]) }
+
+    /// Forgets the last event's.
+    func begin() {
+        self.count = 0
+        self.stamp &+= 1
+        if self.stamp == 0 {
+            self.stamps.update(repeating: 0)
+            self.stamp = 1
+        }
+    }
+
+    @inline(__always) func add(_ branch: Int32) {
+        guard self.stamps[Int(branch)] != self.stamp else { return }
+        self.stamps[Int(branch)] = self.stamp
+        self.found[self.count] = branch
+        self.count += 1
+    }
+}
+
+/// A field while the index is being made.
+private struct FieldDraft {
+    let source: CompiledRules.Source
+    let path: FieldPath
+    let number: Int
+    var forms = 0
+    var lengths: [Key.Form: Set<Int>] = [:]
+
+    mutating func note(_ key: Key) {
         self.forms |= key.form.bit
-        func insert(_ lengths: inout [Int]) {
-            guard !lengths.contains(key.length) else { return }
-            lengths.append(key.length)
-            lengths.sort()
+        self.lengths[key.form, default: []].insert(key.length)
+    }
+
+    var field: RuleIndex.Field {
+        func flat(_ form: Key.Form) -> UnsafeMutableBufferPointer<Int> {
+            let lengths = (self.lengths[form] ?? []).sorted()
+            let buffer = UnsafeMutableBufferPointer<Int>.allocate(capacity: lengths.count)
+            _ = buffer.initialize(fromContentsOf: lengths)
+            return buffer
         }
-        switch key.form {
-        case .start: insert(&self.starts)
-        case .end: insert(&self.ends)
-        case .piece: insert(&self.pieces)
-        case .whole, .scalar: break
-        }
+        return RuleIndex.Field(
+            source: self.source,
+            number: self.number,
+            forms: self.forms,
+            starts: flat(.start),
+            ends: flat(.end),
+            pieces: flat(.piece)
+        )
     }
 }
 
@@ -172,8 +258,13 @@ private struct Key {
         self.form = form
         self.field = field
         self.length = text.count
-        let bytes = form == .end ? Array(text.reversed()) : Array(text)
-        self.hash = Key.finish(bytes.reduce(Key.seed, Key.step), form, field)
+        let hash =
+            switch form {
+            case .piece: Key.hash(piece: text.reduce(0) { $0 << 8 | UInt64($1) })
+            case .end: text.reversed().reduce(Key.seed, Key.step)
+            case .whole, .start, .scalar: text.reduce(Key.seed, Key.step)
+            }
+        self.hash = Key.finish(hash, form, field)
     }
 
     private init(scalar hash: UInt64, _ field: Int) {
@@ -228,6 +319,9 @@ private struct Key {
         hash = (hash ^ (hash >> 32)) &* 0xD6E8_FEB8_6659_FD93
         return hash ^ (hash >> 32)
     }
+
+    /// - `piece`: up to eight bytes, the first one highest.
+    static func hash(piece: UInt64) -> UInt64 { piece &* 0x9E37_79B9_7F4A_7C15 }
 
     static func hash(of number: Number) -> UInt64 { (number.double + 0).bitPattern ^ 0x5555 }
 

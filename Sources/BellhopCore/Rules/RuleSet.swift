@@ -55,17 +55,14 @@ package final class RuleEvaluator {
     private let dataParser = JSONParser()
     private let values: FieldValues
     private let dataValues: FieldValues
-    private var candidates: [Int32] = []
-    /// For each branch the number of the event that last had it for a candidate.
-    private var stamps: [UInt32]
-    private var stamp: UInt32 = 0
+    private let candidates: Candidates
 
     package init(_ ruleSet: RuleSet) {
         self.ruleSet = ruleSet
         self.compiled = ruleSet.compiled
         self.values = FieldValues(ruleSet.tree)
         self.dataValues = FieldValues(ruleSet.dataTree)
-        self.stamps = ruleSet.index == nil ? [] : Array(repeating: 0, count: ruleSet.compiled.branches.count)
+        self.candidates = Candidates(branches: ruleSet.index == nil ? 0 : ruleSet.compiled.branches.count)
     }
 
     /// The indices of the rules that match, in order.
@@ -91,7 +88,9 @@ package final class RuleEvaluator {
         guard document.kind == .object else { return nil }
         let subject = Subject(document: document, data: document, event: nil)
         self.read(subject)
-        guard self.ruleSet.index == nil else { return self.candidates.contains { self.holds(Int($0), subject) } }
+        guard self.ruleSet.index == nil else {
+            return (0..<self.candidates.count).contains { self.holds(self.candidates[$0], subject) }
+        }
         return self.compiled.branches.indices.contains { self.holds($0, subject) }
     }
 
@@ -124,9 +123,9 @@ package final class RuleEvaluator {
             return matched
         }
         var stop = Int.max
-        for candidate in self.candidates {
-            let branch = branches[Int(candidate)]
-            guard branch.otherwise == otherwise, branch.rule <= stop, self.holds(Int(candidate), subject) else {
+        for index in 0..<self.candidates.count {
+            let branch = branches[self.candidates[index]]
+            guard branch.otherwise == otherwise, branch.rule <= stop, self.holds(self.candidates[index], subject) else {
                 continue
             }
             matched.append(branch.rule)
@@ -143,19 +142,10 @@ package final class RuleEvaluator {
     }
 
     private func collectCandidates(_ index: RuleIndex, _ subject: Subject) {
-        self.candidates.removeAll(keepingCapacity: true)
-        self.candidates += index.always
-        self.stamp &+= 1
-        if self.stamp == 0 {
-            self.stamps = Array(repeating: 0, count: self.stamps.count)
-            self.stamp = 1
-        }
-        func add(_ branch: Int32) {
-            guard self.stamps[Int(branch)] != self.stamp else { return }
-            self.stamps[Int(branch)] = self.stamp
-            self.candidates.append(branch)
-        }
-        for field in index.fields {
+        self.candidates.begin()
+        for branch in index.always { self.candidates.add(branch) }
+        for number in index.fields.indices {
+            let field = index.fields[number]
             let leaf: JSONLeaf?
             switch field.source {
             case .document(let slot): leaf = self.values[slot]
@@ -163,17 +153,17 @@ package final class RuleEvaluator {
             case .envelope: continue
             }
             if let leaf {
-                index.forEachCandidate(field, leaf, add)
+                index.collect(field, leaf, into: self.candidates)
                 continue
             }
             // An array on the way: any of its elements may be what a branch is filed under.
             var leaves: [JSONLeaf] = []
-            switch FieldSource(field.path) {
+            switch FieldSource(index.paths[number]) {
             case .document(let path): subject.document.collectLeaves(at: path.names[...], into: &leaves)
             case .data(let path): subject.data.collectLeaves(at: path.names[...], into: &leaves)
             case .envelope: break
             }
-            for leaf in leaves { index.forEachCandidate(field, leaf, add) }
+            for leaf in leaves { index.collect(field, leaf, into: self.candidates) }
         }
     }
 
