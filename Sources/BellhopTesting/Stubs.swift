@@ -156,5 +156,7 @@ package enum Golden {
 
 extension Golden {
     /// A file of the machine.
-    package static func bytes(_ path: String) -> [UInt8]? { FileManager.default.contents(atPath: path).map { Array($0) } }
+    package static func bytes(_ path: String) -> [UInt8]? {
+        FileManager.default.contents(atPath: path).map { Array($0) }
+    }
 }

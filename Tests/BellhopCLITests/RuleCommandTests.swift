@@ -47,7 +47,11 @@ import Testing
         )
     }
 
-    private func run(_ words: String..., input: String? = nil, environment: [String: String] = [:]) async throws
+    private func run(
+        _ words: String...,
+        input: String? = nil,
+        environment: [String: String] = [:]
+    ) async throws
         -> ChildProcess.Result
     {
         try await ChildProcess.run(words, in: self.folder, input: input, environment: environment)
@@ -128,7 +132,8 @@ import Testing
 
     @Test func `explain says why, rule by rule, and shows the requests without secrets`() async throws {
         try self.configure("http://127.0.0.1:9")
-        let event = #"{"content":{"type":"start"},"task":{"id":"t1","name":"nurse-call"},"event_id":"e1","timestamp":"2024-08-08T18:25:40Z"}"#
+        let event =
+            #"{"content":{"type":"start"},"task":{"id":"t1","name":"nurse-call"},"event_id":"e1","timestamp":"2024-08-08T18:25:40Z"}"#
         let result = try await self.run("explain", input: event)
         #expect(result.status == 0, "\(result.errors)")
         #expect(!result.output.contains("verysecret") && !result.output.contains("hush-hush"))

@@ -14,7 +14,9 @@ import Testing
                     cells.append(cell.leaf)
                     return true
                 }
-                func integer(_ leaf: JSONLeaf) -> Int64 { if case .integer(let value) = leaf.number { value } else { 0 } }
+                func integer(_ leaf: JSONLeaf) -> Int64 {
+                    if case .integer(let value) = leaf.number { value } else { 0 }
+                }
                 rows.append((cells[0].text, integer(cells[1]), integer(cells[2]), cells[3].text))
                 return true
             }
@@ -46,11 +48,15 @@ import Testing
     @Test func `a damaged file is refused, and never crashes`() throws {
         let good = try #require(Golden.bytes("/usr/share/zoneinfo/Europe/Berlin"))
         #expect(throws: Never.self) { try Zone(name: "good", tzif: good) }
-        for length in stride(from: 0, to: good.count, by: 7) { _ = try? Zone(name: "cut", tzif: Array(good.prefix(length))) }
+        for length in stride(from: 0, to: good.count, by: 7) {
+            _ = try? Zone(name: "cut", tzif: Array(good.prefix(length)))
+        }
         for index in good.indices {
             var bad = good
             bad[index] ^= 0xFF
-            if let zone = try? Zone(name: "bad", tzif: bad) { _ = LocalTime(Timestamp(seconds: 1_800_000_000), in: zone) }
+            if let zone = try? Zone(name: "bad", tzif: bad) {
+                _ = LocalTime(Timestamp(seconds: 1_800_000_000), in: zone)
+            }
         }
         #expect(throws: ZoneError.self) { try Zone(name: "empty", tzif: []) }
     }

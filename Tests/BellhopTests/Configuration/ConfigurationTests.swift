@@ -167,6 +167,57 @@ import Testing
         #expect(!sources.contains("k3y"))
     }
 
+    @Test(arguments: [
+        (
+            "match: { content.tpe: start }",
+            "no event of the configured sources is known to have the field content.tpe; did you mean 'content.type'?"
+        ),
+        ("match: { tasks.name: x }", "is known to have the field tasks.name; did you mean 'task.name'?"),
+        ("message: \"{{content.devise}}\"", "{{content.devise}} is not known to be a field of the configured sources"),
+        (
+            "message: \"{{event.nmae}}\"",
+            "{{event.nmae}} is always empty: there is no such field; event has id, source, time"
+        ),
+        ("message: \"{{rule.title}}\"", "there is rule.name"),
+        ("body: { a: [\"{{{lifecycle.acks}}}\"] }", "the life cycle comes later"),
+    ])
+    func `a field that no event is known to have is warned about`(line: String, message: String) throws {
+        let (configuration, messages) = try self.read(
+            Self.good.replacing("rules:\n  -", with: "rules:\n  - { name: odd, send: audit, \(line) }\n  -")
+        )
+        #expect(configuration != nil)
+        #expect(messages.contains { $0.contains(message) && $0.contains("warning") }, "\(messages)")
+    }
+
+    @Test(arguments: [
+        "match: { content.anything: 1 }",
+        "message: \"{{content.room.floor}} {{#task}}{{name}}{{/task}} {{event.data.task.id}}\"",
+        "match: { task.task_type.name: alerts }",
+    ])
+    func `fields that events may have are not`(line: String) throws {
+        let (_, messages) = try self.read(
+            Self.good.replacing("rules:\n  -", with: "rules:\n  - { name: odd, send: audit, \(line) }\n  -")
+        )
+        #expect(messages == [])
+    }
+
+    @Test func `a body that a chat would not use is warned about, and a lifecycle pattern refused`() throws {
+        let chat = Self.good.replacing(
+            "audit: {",
+            with: "ops: { kind: discord, url: \"https://discord.com/x\" }\n  audit: {"
+        )
+        .replacing("rules:\n  -", with: "rules:\n  - { name: odd, send: [ops, audit], body: { a: 1 } }\n  -")
+        let (_, messages) = try self.read(chat)
+        #expect(messages.contains { $0.contains("the sink 'ops' (discord) does not use") }, "\(messages)")
+        let (configuration, refused) = try self.read(
+            Self.good.replacing(
+                "rules:\n  -",
+                with: "rules:\n  - { name: odd, send: audit, match: { lifecycle.acks: 1 } }\n  -"
+            )
+        )
+        #expect(configuration == nil && refused.contains { $0.contains("is not in this version") })
+    }
+
     @Test func `what init writes is without fault`() throws {
         try self.folder.write("rules/alerts.yaml", Scaffold.rules)
         let (configuration, messages) = try self.read(Scaffold.configuration)

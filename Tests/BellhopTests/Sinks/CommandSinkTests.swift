@@ -25,7 +25,10 @@ import Testing
 
     @Test func `the program reads the event, knows about it, and runs in its directory`() async throws {
         let more = #","environment":{"EXTRA":"more"},"format":"message""#
-        let verdict = try await self.run("cat > in; echo $BELLHOP_EVENT_ID $BELLHOP_RULE $BELLHOP_TASK $BELLHOP_ATTEMPT $EXTRA > env; pwd > dir", more)
+        let verdict = try await self.run(
+            "cat > in; echo $BELLHOP_EVENT_ID $BELLHOP_RULE $BELLHOP_TASK $BELLHOP_ATTEMPT $EXTRA > env; pwd > dir",
+            more
+        )
         #expect(verdict == .success("exit 0"))
         #expect(self.folder.read("in").contains("\"event\":{\"n\":1}"))
         #expect(self.folder.read("env") == "e1 r t1 1 more\n")
@@ -70,7 +73,9 @@ import Testing
         #expect(verdict == .failure(.unanswered(reason: "/bin/sh was stopped after 300ms")))
         let child = try #require(Int32(self.folder.read("child").trimmingSpaces))
         // Its group was signalled; somebody else may have to reap it.
-        for _ in 0..<200 where kill(child, 0) == 0 && !self.isZombie(child) { try await Task.sleep(for: .milliseconds(10)) }
+        for _ in 0..<200 where kill(child, 0) == 0 && !self.isZombie(child) {
+            try await Task.sleep(for: .milliseconds(10))
+        }
         #expect(kill(child, 0) != 0 || self.isZombie(child))
     }
 
