@@ -52,13 +52,14 @@ let package = Package(
     targets: [
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CSimdjson", cxxSettings: [.unsafeFlags(["-O3"])], linkerSettings: [.linkedLibrary("simdjson")]),
+        .target(name: "CCompression", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
         .target(name: "CGlibc"),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
         .target(name: "BellhopCore", dependencies: ["CRE2", "CSimdjson", mustache], swiftSettings: settings),
         .target(
             name: "Bellhop",
             dependencies: [
-                "BellhopCore", "CCurl", crypto, deque, grdb, heap, lifecycle, logging, metrics, subprocess, system,
+                "BellhopCore", "CCompression", "CCurl", crypto, deque, grdb, heap, lifecycle, logging, metrics, subprocess, system,
                 yams,
             ],
             swiftSettings: settings

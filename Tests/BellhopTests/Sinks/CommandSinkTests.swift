@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test func `a program that leaves something running in the background has ended`() async throws {
-        let verdict = try await self.run("sleep 30 & exit 0", #","timeout":"5s""#)
+        let verdict = try await self.run("sleep 100 & exit 0", #","timeout":"60s""#)
         #expect(verdict == .success("exit 0"))
     }
 

@@ -1,5 +1,4 @@
 import BellhopCore
-import Logging
 
 /// Polls the events of Relay Pro devices (developer.relaypro.com, "Events"). Polling is the only way there is.
 package struct RelayProSource: Source {
@@ -20,25 +19,19 @@ package struct RelayProSource: Source {
         """
 
     package let name: String
-    package var address: String { self.url.host }
+    package var address: String { self.server.url.host }
 
-    private let url: HTTPURL
-    private let baseURL: String
+    private let server: PolledServer
     private let subscriber: String
     private let authorization: HTTPHeader
-    private let pollInterval: Duration
-    private let timeout: Duration
-    private let route: HTTPRoute
     private let settings: RelayWalk.Settings
     private let context: ComponentContext
-    private let logger: Logger
+    private let poller: Poller
 
     package init(name: String, options: OptionReader, context: ComponentContext) {
         self.name = name
         self.context = context
-        var logger = context.logger
-        logger[metadataKey: LogKeys.source] = "\(name)"
-        self.logger = logger
+        self.poller = Poller(name, context)
         self.subscriber = options.requiredString(
             "subscriber_id",
             "on the Relay Dash under Help > Server Details > Subscriber"
@@ -47,14 +40,7 @@ package struct RelayProSource: Source {
         context.redactor.add(key)
         let scheme = options.string("auth_scheme", default: "RelayApiKey")
         self.authorization = HTTPHeader("Authorization", "\(scheme) \(key.reveal())")
-        self.baseURL = options.string("base_url", default: "https://api.relaypro.com")
-        self.pollInterval = options.duration(
-            "poll_interval",
-            default: .seconds(5),
-            in: .milliseconds(100)...(.seconds(3600))
-        )
-        self.timeout = options.duration("timeout", default: .seconds(30), in: .seconds(1)...(.seconds(600)))
-        self.route = HTTPRoute(options, context: context)
+        self.server = PolledServer(options, default: "https://api.relaypro.com", context: context)
         self.settings = RelayWalk.Settings(
             overlap: options.duration("overlap", default: .seconds(120), in: .zero...(.seconds(86_400))),
             startFrom: options.duration(
@@ -64,18 +50,6 @@ package struct RelayProSource: Source {
             ),
             limit: options.integer("page_limit", default: 100, in: 1...100)
         )
-        do {
-            self.url = try HTTPURL(self.baseURL)
-            if self.url.scheme == "http", !self.url.isLoopback {
-                options.diagnostics.warning(
-                    "the key would travel unencrypted; use https:// (\(options.owner))",
-                    at: options.place(of: "base_url")
-                )
-            }
-        } catch {
-            options.diagnostics.error("'base_url': \(error) (\(options.owner))", at: options.place(of: "base_url"))
-            self.url = HTTPURL.unknown
-        }
         if let problem = HTTPHeader.problem(name: "Authorization", value: self.authorization.value.reveal()) {
             options.diagnostics.error("'api_key': \(problem) (\(options.owner))", at: options.place(of: "api_key"))
         }
@@ -129,17 +103,17 @@ package struct RelayProSource: Source {
                     // A full page that ends a sweep has been reported as a possible loss.
                     isCaughtUp = step == .done && new == 0
                 }
-                self.recovered()
-                self.report(walk.takeLossReports())
+                self.poller.recovered()
+                self.poller.report(walk.takeLossReports())
             }
             recent.endSweep()
-            self.context.tally.source(self.name) { $0.isCaughtUp = true }
+            self.poller.caughtUp()
             if self.context.once {
                 if isCaughtUp { return }
                 continue
             }
-            let interval = walk.wantsShortInterval ? min(self.pollInterval, .seconds(1)) : self.pollInterval
-            try await self.context.clock.sleep(for: interval * Double.random(in: 0.95...1.05))
+            let interval = self.server.pollInterval
+            try await self.poller.pause(walk.wantsShortInterval ? min(interval, .seconds(1)) : interval)
         }
     }
 
@@ -148,48 +122,16 @@ package struct RelayProSource: Source {
         case fractionRefused
     }
 
-    /// Asks until there is an answer, with the patience that each failure calls for.
     private func fetch(_ request: RelayWalk.Request) async throws -> Answer {
-        var failures = 0
-        while true {
-            try Task.checkCancellation()
-            do {
-                let page = try await self.page(request)
-                return .page(page)
+        try await self.poller.ask { () async throws(PollFailure) -> Answer in
+            do throws(PollFailure) {
+                return .page(try await self.page(request))
             } catch {
-                if request.hasFraction, let status = error.status, status == 400 || status == 422 {
-                    return .fractionRefused
-                }
-                try Task.checkCancellation()
-                failures += 1
-                try await self.wait(after: error, failures: failures)
+                let isRefused = request.hasFraction && (error.status == 400 || error.status == 422)
+                guard isRefused else { throw error }
+                return .fractionRefused
             }
         }
-    }
-
-    /// A page was read and is on disk: whatever was wrong is over.
-    private func recovered() {
-        guard self.context.tally.current.sources[self.name]?.problem != nil else { return }
-        self.context.tally.source(self.name) { $0.problem = nil }
-        self.logger.info("the source can be read again")
-    }
-
-    private func wait(after failure: PollFailure, failures: Int) async throws {
-        let told = self.context.tally.current.sources[self.name]?.problem
-        self.context.tally.source(self.name) { $0.problem = failure.reason }
-        if self.context.once && (failure.patience == .rarely || failures >= 6) {
-            throw SourceError(failure.reason)
-        }
-        let delay = failure.delay(failures: failures, jitter: Double.random(in: 0...1))
-        if told != failure.reason {
-            self.logger.error(
-                "the source cannot be read; its checkpoint stays where it is",
-                metadata: [
-                    LogKeys.reason: "\(failure.reason)", LogKeys.retryIn: "\(Quantity.approximate(delay))",
-                ]
-            )
-        }
-        try await self.context.clock.sleep(for: delay)
     }
 
     private func page(_ request: RelayWalk.Request) async throws(PollFailure) -> RelayPage {
@@ -206,7 +148,7 @@ package struct RelayProSource: Source {
             do {
                 return try RelayPage(response.body, source: self.name, now: now)
             } catch {
-                throw PollFailure(unreadable: "\(error)", host: self.url.host)
+                throw PollFailure(unreadable: "\(error)", host: self.server.url.host)
             }
         default:
             let hints = [
@@ -214,65 +156,20 @@ package struct RelayProSource: Source {
                 403: "the key may not read this subscriber; check 'api_key' and 'subscriber_id'",
                 404: "there is no such subscriber; check 'subscriber_id' and 'base_url'",
             ]
-            throw PollFailure(response, host: self.url.host, hints: hints, now: now)
+            throw PollFailure(response, host: self.server.url.host, hints: hints, now: now)
         }
     }
 
     private func http(_ request: RelayWalk.Request) -> HTTPRequest {
-        var base = self.baseURL
-        while base.hasSuffix("/") { base.removeLast() }
         let path = "/subscribers/\(self.subscriber.percentEncoded)/api/v1/events"
-        return HTTPRequest(
-            method: .get,
-            url: Secret("\(base)\(path)?oldest=\(request.oldest.percentEncoded)&limit=\(request.limit)"),
+        return self.server.request(
+            .get,
+            "\(path)?oldest=\(request.oldest.percentEncoded)&limit=\(request.limit)",
             headers: [
                 self.authorization,
                 HTTPHeader("Accept", "application/json"),
                 HTTPHeader("Content-Type", "application/json"),
-            ],
-            timeout: self.timeout,
-            answerLimit: 16 * 1024 * 1024,
-            acceptsGzip: true,
-            route: self.route
+            ]
         )
-    }
-
-    private func report(_ losses: [String]) {
-        for loss in losses {
-            self.context.tally.source(self.name) { source in
-                if source.possibleLosses.count < 1000 { source.possibleLosses.append(loss) }
-            }
-            self.logger.error("events may be lost", metadata: [LogKeys.reason: "\(loss)"])
-        }
-    }
-}
-
-/// The ids of this sweep and the last one: what an overlap reads again and again need not go through the rules and the
-/// spool each time. The spool tells repeats in any case.
-private struct RecentIDs {
-    private var last: Set<String> = []
-    private var current: Set<String> = []
-
-    mutating func filter(_ events: [Event]) -> [Event] {
-        events.filter { event in
-            let isKnown = self.last.contains(event.id)
-            // Bounded, also while days are caught up.
-            if self.current.count < 20_000 { self.current.insert(event.id) }
-            return !isKnown
-        }
-    }
-
-    mutating func endSweep() {
-        self.last = self.current
-        self.current = []
-    }
-}
-
-extension [Event] {
-    /// By time; page order where times are equal.
-    fileprivate var inTimeOrder: [Event] {
-        let isSorted = zip(self, self.dropFirst()).allSatisfy { $0.time <= $1.time }
-        guard !isSorted else { return self }
-        return self.enumerated().sorted { ($0.element.time, $0.offset) < ($1.element.time, $1.offset) }.map(\.element)
     }
 }
