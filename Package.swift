@@ -55,11 +55,12 @@ let package = Package(
         .target(name: "CCompression", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
         .target(name: "CGlibc"),
         .target(name: "CRE2", linkerSettings: [.linkedLibrary("re2")]),
-        .target(name: "BellhopCore", dependencies: ["CRE2", "CSimdjson", mustache], swiftSettings: settings),
+        .target(name: "BellhopCore", dependencies: ["CGlibc", "CRE2", "CSimdjson", mustache], swiftSettings: settings),
         .target(
             name: "Bellhop",
             dependencies: [
-                "BellhopCore", "CCompression", "CCurl", crypto, deque, grdb, heap, lifecycle, logging, metrics, subprocess, system,
+                "BellhopCore", "CCompression", "CCurl", crypto, deque, grdb, heap, lifecycle, logging, metrics,
+                subprocess, system,
                 yams,
             ],
             swiftSettings: settings

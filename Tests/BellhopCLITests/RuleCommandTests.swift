@@ -110,6 +110,7 @@ import Testing
         ("- { name: t, given: [{}], expect: [{ rule: fire, sink: ops, mesage: x }] }", "unknown key 'mesage'"),
         ("- { name: t, given: [7], expect: [] }", "'given' lists events"),
         ("- { name: t, given: [{}] }", "needs 'expect'"),
+        ("- { name: t, given: [{}], expect: [~] }", "an expected delivery is missing"),
     ])
     func `a mistake in a test is told with its place`(test: String, message: String) async throws {
         try self.folder.write("rules.yaml", self.folder.read("rules.yaml") + "\n  \(test)\n")
@@ -126,6 +127,38 @@ import Testing
         #expect(missing.status == 1 && missing.errors.contains("there is no rule file or folder nowhere.yaml"))
         let report = try await self.run("test", "rules.yaml", "--junit", "no/such/folder.xml")
         #expect(report.status == 1 && report.errors.contains("cannot write no/such/folder.xml"))
+    }
+
+    @Test func `expectations and deliveries are paired whatever their order`() async throws {
+        try self.folder.write(
+            "rules.yaml",
+            """
+            rules: [{ name: a, message: "hello {{n}}", send: [ops] }]
+            tests:
+              - name: the wider one first
+                given: [{ n: x }, { n: y }]
+                expect: [{ rule: a, sink: ops, message: "hello ?" }, { rule: a, sink: ops, message: "hello x?" }]
+              - name: a time that is none
+                given: [{ n: x, timestamp: nonsense }]
+                expect: [{ rule: a, sink: ops }]
+            """
+        )
+        let result = try await self.run("test", "rules.yaml")
+        #expect(
+            result.output.contains("✔ the wider one first") && result.output.contains("✘ a time that is none"),
+            "\(result.output)"
+        )
+        #expect(result.output.contains("its 'timestamp' is no time: nonsense"))
+    }
+
+    @Test func `pipe knows when events happened`() async throws {
+        try self.folder.write(
+            "night.yaml",
+            "rules: [{ name: night, match: { event.time: [{ during: { hours: 22:00-06:00, zone: UTC } }] } }]"
+        )
+        let lines = ["{\"timestamp\":\"2026-01-01T23:00:00Z\"}", "{\"timestamp\":\"2026-01-01T12:00:00Z\"}"]
+        let result = try await self.run("pipe", "-r", "night.yaml", input: lines.joined(separator: "\n") + "\n")
+        #expect(result.status == 0 && result.output == lines[0] + "\n", "\(result.errors)")
     }
 
     // MARK: - explain
@@ -149,6 +182,31 @@ import Testing
             }
             #expect(verdicts == ["acknowledged false", "fire false", "the-rest false", "scripted true"])
         }
+    }
+
+    @Test func `keys in rules and commands are masked`() async throws {
+        try self.folder.write(
+            "bellhop.yaml",
+            """
+            sources: { relay: { kind: relay_pro, subscriber_id: s, api_key: apikey123 } }
+            sinks:
+              hook: { kind: webhook, url: "http://127.0.0.1:9/x" }
+              script: { kind: command, command: [echo, "--token=${OPS_TOKEN}"] }
+            rules: [{ name: a, body: { token: "${OPS_TOKEN}", event: "{{event.id}}" }, send: [hook, script] }]
+            """
+        )
+        let result = try await self.run(
+            "explain",
+            input: "\u{FEFF}{\"event_id\":\"e1\\u001b]0;x\"}",
+            environment: ["OPS_TOKEN": "super\"secret/token"]
+        )
+        #expect(
+            result.status == 0 && !result.output.contains("secret/token") && result.output.contains("--token=<secret>"),
+            "\(result.output)"
+        )
+        #expect(!result.output.contains("\u{1B}"))
+        let missing = try await self.run("explain", "nope.json", environment: ["OPS_TOKEN": "super\"secret/token"])
+        #expect(missing.status == 1 && missing.errors.contains("there is no file nope.json"))
     }
 
     @Test(arguments: ["", "nonsense", "[1]", "{\"a\":", String(repeating: "[", count: 50_000)])

@@ -45,6 +45,10 @@ package struct ConfigurationReader {
         let sinkNames = Set(self.names("sinks", options))
         var files = RuleFiles(self.yaml, self.diagnostics)
         files.add(options, folder: context.folder)
+        // A key in a message or body goes out with it, and must not be shown anywhere else.
+        for value in files.rules.flatMap(\.allExpansions) where value.utf8.count >= 8 {
+            context.redactor.add(Secret(value))
+        }
         let catalogue = FieldCatalogue(of: sources)
         let rules = RuleReader(sinks: .known(sinkNames), zones: .system, fields: catalogue, self.diagnostics)
             .rules(files.rules)

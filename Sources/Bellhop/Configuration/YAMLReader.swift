@@ -75,8 +75,8 @@ struct YAMLReader {
             }
         }
         do {
-            let (text, isExpanded) = try self.expansion.expand(scalar.string)
-            return Setting(.string(text), at: place, isExpanded: isExpanded)
+            let (text, expansions) = try self.expansion.expand(scalar.string)
+            return Setting(.string(text), at: place, expansions: expansions)
         } catch {
             self.diagnostics.error("\(error)", at: place)
             return Setting(.mistaken, at: place)
@@ -106,10 +106,11 @@ struct Expansion: Sendable {
     }
 
     /// - Throws: ``ExpansionError`` that names what is not there.
-    func expand(_ text: String) throws(ExpansionError) -> (text: String, isExpanded: Bool) {
-        guard text.contains("${") else { return (text, false) }
+    /// - Returns: also the values that were put in, empty ones included.
+    func expand(_ text: String) throws(ExpansionError) -> (text: String, expansions: [String]) {
+        guard text.contains("${") else { return (text, []) }
         var out = ""
-        var isExpanded = false
+        var expansions: [String] = []
         var rest = text[...]
         while let dollar = rest.firstRange(of: "${") {
             if rest[..<dollar.lowerBound].hasSuffix("$") {
@@ -120,11 +121,12 @@ struct Expansion: Sendable {
             out += rest[..<dollar.lowerBound]
             rest = rest[dollar.upperBound...]
             guard let close = rest.firstIndex(of: "}") else { throw .unclosed }
-            out += try self.value(of: String(rest[..<close]))
-            isExpanded = true
+            let value = try self.value(of: String(rest[..<close]))
+            out += value
+            expansions.append(value)
             rest = rest[rest.index(after: close)...]
         }
-        return (out + rest, isExpanded)
+        return (out + rest, expansions)
     }
 
     private func value(of reference: String) throws(ExpansionError) -> String {

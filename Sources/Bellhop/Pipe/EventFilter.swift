@@ -119,7 +119,7 @@ package struct EventFilter: Sendable {
         let line = UnsafeRawBufferPointer(start: start, count: count)
         if line.allSatisfy({ $0 == 32 || $0 == 13 || $0 == 9 }) { return false }
         do {
-            let matches = try evaluator.matchesAny(start: start, count: count)
+            let matches = try self.matches(start, count, evaluator)
             guard let matches else {
                 result.bad.append((result.lines, "not a JSON object"))
                 return false
@@ -130,6 +130,16 @@ package struct EventFilter: Sendable {
             result.bad.append((result.lines, "\(error)"))
             return false
         }
+    }
+}
+
+extension EventFilter {
+    /// Nil where the line is no object. A rule that asks for `event.time` needs the whole event, which costs a copy.
+    private func matches(_ start: UnsafeRawPointer, _ count: Int, _ evaluator: RuleEvaluator) throws -> Bool? {
+        guard self.rules.asksForEnvelope else { return try evaluator.matchesAny(start: start, count: count) }
+        let data = Bytes(copying: UnsafeRawBufferPointer(start: start, count: count))
+        guard try JSONParser().parse(data, { $0.kind == .object }) else { return nil }
+        return try !evaluator.matches(SampleEvents.event(data, source: "stdin", now: SystemClock().now())).isEmpty
     }
 }
 

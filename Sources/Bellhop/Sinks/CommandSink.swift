@@ -42,6 +42,7 @@ package struct CommandSink: Sink {
         let command = options.required("command", "the program and its arguments, like [/usr/local/bin/on-alert]")
         self.program = (command?.elementsOrSelf ?? []).compactMap { argument in
             if argument.text == nil { options.error("'command' lists texts, not \(argument.shown)", argument) }
+            for value in argument.expansions { context.redactor.add(Secret(value)) }
             return argument.text
         }
         if let command, self.program.first?.isEmpty != false {
@@ -79,7 +80,7 @@ package struct CommandSink: Sink {
         let words = self.program.map { $0.contains(" ") || $0.isEmpty ? JSONText.string($0) : $0 }
         let variables = self.variables.map { "\($0.name)=***" } + self.own(delivery).map { "\($0)=\($1)" }
         return SinkPreview(
-            head: ["run \(words.joined(separator: " "))"] + variables,
+            head: [self.context.redactor.redact("run \(words.joined(separator: " "))")] + variables,
             body: self.context.redactor.redact(try self.payload.line(of: delivery).string)
         )
     }
@@ -103,7 +104,7 @@ package struct CommandSink: Sink {
         for (name, value) in self.variables { variables[.init(stringLiteral: name)] = value.reveal() }
         // A NUL would end the value; an event must not cut what comes after it.
         for (name, value) in self.own(delivery) {
-            variables[.init(stringLiteral: name)] = Markup.withoutControls(value)
+            variables[.init(stringLiteral: name)] = Truncation.utf8(Markup.withoutControls(value), 4096)
         }
         return .custom(variables)
     }

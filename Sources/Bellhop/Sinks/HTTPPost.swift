@@ -60,7 +60,12 @@ struct HTTPPost: Sendable {
             in: .milliseconds(100)...(.seconds(120))
         )
         self.bodyLimit = options.size("body_limit", default: 5_000_000, in: 1...1_000_000_000)
-        self.headers = HTTPPost.headers(options, context) + headers
+        let own = headers.map { $0.name.lowercased() }
+        self.headers = HTTPPost.headers(options, context, besides: own) + headers
+        for header in headers {
+            guard let problem = HTTPHeader.problem(name: header.name, value: header.value.reveal()) else { continue }
+            options.error("it makes a header that cannot be sent: \(problem)", options.setting)
+        }
         self.signer = HTTPPost.signer(options, context)
         var route = HTTPRoute(options, context: context)
         let onUnknown = options.choice("on_unknown", default: UnknownPolicy.retry)
@@ -91,6 +96,24 @@ struct HTTPPost: Sendable {
 
     var executor: any TaskExecutor { self.context.http.executor }
 
+    /// Makes what is posted of a delivery. Large events are made elsewhere: this runs on the thread that sends for all.
+    func made<Made: Sendable>(
+        of delivery: Delivery,
+        _ make: @escaping @Sendable (Delivery) throws(DeliveryError) -> Made
+    ) async throws(DeliveryError) -> Made {
+        guard delivery.event.data.count > 16_384 else { return try make(delivery) }
+        let result = await withTaskExecutorPreference(globalConcurrentExecutor) {
+            await HTTPPost.elsewhere { () throws(DeliveryError) -> Made in try make(delivery) }
+        }
+        return try result.get()
+    }
+
+    @concurrent private static func elsewhere<Made: Sendable>(
+        _ make: @Sendable () throws(DeliveryError) -> Made
+    ) async -> Result<Made, DeliveryError> {
+        Result { () throws(DeliveryError) -> Made in try make() }
+    }
+
     /// What is posted of one delivery.
     struct Message: Sendable {
         let body: Bytes
@@ -113,7 +136,10 @@ struct HTTPPost: Sendable {
         headers.append(HTTPHeader("Content-Type", message.type))
         headers.append(HTTPHeader("webhook-id", id))
         headers.append(HTTPHeader("webhook-timestamp", "\(timestamp)"))
-        for (name, value) in message.headers { headers.append(HTTPHeader(name, value)) }
+        for (name, value) in message.headers {
+            if let problem = HTTPHeader.problem(name: name, value: value) { throw .unsendable(reason: problem) }
+            headers.append(HTTPHeader(name, value))
+        }
         if let signer = self.signer { headers += signer.headers(id: id, timestamp: timestamp, body: message.body) }
         return HTTPRequest(
             method: .post,
@@ -221,10 +247,15 @@ struct HTTPPost: Sendable {
 // MARK: - Options
 
 extension HTTPPost {
-    private static func headers(_ options: OptionReader, _ context: ComponentContext) -> [HTTPHeader] {
+    /// - `own`: the names of headers that the sink itself sends, in lower case.
+    private static func headers(
+        _ options: OptionReader,
+        _ context: ComponentContext,
+        besides own: [String]
+    ) -> [HTTPHeader] {
         var headers: [HTTPHeader] = []
         for (name, value, place) in options.strings("headers") {
-            if let problem = HTTPHeader.problem(name: name, value: value) ?? HTTPPost.reserved(name) {
+            if let problem = HTTPHeader.problem(name: name, value: value) ?? HTTPPost.reserved(name, own) {
                 options.diagnostics.error("\(problem) (\(options.owner))", at: place)
             }
             headers.append(HTTPHeader(name, value))
@@ -240,13 +271,15 @@ extension HTTPPost {
         return headers
     }
 
-    private static func reserved(_ name: String) -> String? {
+    private static func reserved(_ name: String, _ more: [String]) -> String? {
         let own: Set<String> = [
             "host", "connection", "keep-alive", "te", "trailer", "upgrade", "content-length", "content-type",
             "transfer-encoding", "expect", "user-agent", "x-hub-signature-256",
         ]
         let name = name.lowercased()
-        let isOwn = own.contains(name) || name.hasPrefix("webhook-") || name.hasPrefix("proxy-")
+        let isOwn =
+            own.contains(name) || more.contains(name) || name.hasPrefix("ce-") || name.hasPrefix("webhook-")
+            || name.hasPrefix("proxy-")
         return isOwn ? "the header '\(name)' is Bellhop's own" : nil
     }
 

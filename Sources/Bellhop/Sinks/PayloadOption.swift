@@ -20,6 +20,14 @@ enum PayloadOption {
         let nested = options.nested("cloudevents")
         func template(_ key: String) -> Template? {
             guard let text = nested.string(key) else { return nil }
+            if text.isEmpty || (key == "source" && !CloudEvent.mayBeReference(text)) {
+                let what = key == "source" ? "a URI reference, like /hotels/7 or https://example.org/x" : "a text"
+                nested.diagnostics.error(
+                    "'\(key)' is \(what); percent-encode what is no part of one",
+                    at: nested.place(of: key)
+                )
+                return nil
+            }
             do {
                 return try Template(text, zones: .system)
             } catch {

@@ -31,7 +31,10 @@ package struct WebhookSink: Sink {
         for delivery in deliveries {
             verdicts.append(
                 await Verdict { () async throws(DeliveryError) -> String in
-                    let answer = try await self.post.send(try self.message(delivery), for: delivery)
+                    let message = try await self.post.made(of: delivery) { delivery throws(DeliveryError) in
+                        try self.message(delivery)
+                    }
+                    let answer = try await self.post.send(message, for: delivery)
                     return "HTTP \(answer.status)"
                 }
             )

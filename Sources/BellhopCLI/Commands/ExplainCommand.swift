@@ -13,12 +13,19 @@ struct EventArgument: ParsableArguments {
     /// - Throws: exit code 1 where it is no event, after saying so.
     func event(_ loaded: Configuration) throws -> Event? {
         guard let file else { return nil }
-        let handle = file == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: file)
-        guard let data = try? handle?.readToEnd() ?? Data() else {
-            printError("cannot read \(file)")
+        let data: Data
+        do {
+            data =
+                try file == "-"
+                ? FileHandle.standardInput.readToEnd() ?? Data() : Data(contentsOf: URL(fileURLWithPath: file))
+        } catch {
+            let isThere = FileManager.default.fileExists(atPath: file)
+            printError(isThere ? "cannot read \(file): \(error.localizedDescription)" : "there is no file \(file)")
             throw ExitCode.no
         }
-        return try self.event(data.withUnsafeBytes { Bytes(copying: $0) }, loaded)
+        // Some editors begin a file with a byte order mark.
+        let text = data.starts(with: [0xEF, 0xBB, 0xBF]) ? data.dropFirst(3) : data
+        return try self.event(text.withUnsafeBytes { Bytes(copying: $0) }, loaded)
     }
 
     func event(_ data: Bytes, _ loaded: Configuration) throws -> Event {

@@ -23,8 +23,10 @@ struct ExplanationStory {
 
     func text(isTerminal: Bool) -> String {
         func style(_ text: String, _ style: Terminal.Style) -> String { Terminal.style(text, style, when: isTerminal) }
+        // What events say must not move the cursor.
+        func clean(_ text: String) -> String { Markup.withoutControls(text) }
         let task = self.event.task.map { ", task \($0)" } ?? ""
-        var lines = ["event \(self.event.id) of \(self.event.source), \(self.event.time)\(task)"]
+        var lines = [clean("event \(self.event.id) of \(self.event.source), \(self.event.time)\(task)")]
         let width = self.explanations.map { $0.rule.name.count }.max() ?? 0
         for explanation in self.explanations {
             let name = explanation.rule.name
@@ -42,7 +44,7 @@ struct ExplanationStory {
                 for (index, clause) in clauses.enumerated() {
                     let start =
                         index == 0 ? "\(style("✘", .red)) \(padded)" : "  " + String(repeating: " ", count: width)
-                    lines.append("\(start)  \(clause.field) is \(clause.seen), not \(clause.wanted)")
+                    lines.append("\(start)  " + clean("\(clause.field) is \(clause.seen), not \(clause.wanted)"))
                 }
             }
         }
@@ -51,7 +53,7 @@ struct ExplanationStory {
             lines.append("")
             lines.append(style("\(sink) (\(kind)), for rule \(rule)", .bold))
             switch preview {
-            case .success(let preview): lines += (preview.head + ["", preview.body]).map { "  \($0)" }
+            case .success(let preview): lines += (preview.head + ["", preview.body]).map { "  \(clean($0))" }
             case .failure(let error): lines.append("  cannot be sent: \(error.reason)")
             }
         }

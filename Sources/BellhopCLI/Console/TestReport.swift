@@ -43,8 +43,8 @@ struct TestReport {
             }
         }
         let count = self.results.count
-        var summary = "\(count) test\(count == 1 ? "" : "s")"
-        summary += self.isGood ? ", all passed" : ", \(self.failures) failed"
+        var summary = count == 0 ? "no tests" : "\(count) test\(count == 1 ? "" : "s")"
+        if count > 0 { summary += self.isGood ? ", all passed" : ", \(self.failures) failed" }
         lines.append(style(summary, self.isGood ? .green : .red))
         if !self.uncovered.isEmpty {
             lines.append("rules without a test: \(self.uncovered.joined(separator: ", "))")

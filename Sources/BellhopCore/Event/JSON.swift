@@ -92,6 +92,45 @@ package struct JSON {
         }
     }
 
+    /// The value as compact JSON; numbers keep their value, not their spelling.
+    ///
+    /// Without recursion: documents nest 1,024 deep, and threads that send have small stacks.
+    package var json: String {
+        var out: [UInt8] = []
+        var open: [(iterator: bh_iterator, isFirst: Bool)] = []
+        func begin(_ value: JSON) {
+            switch value.kind {
+            case .object, .array:
+                let iterator = bh_iterate(value.raw)
+                out.append(UInt8(ascii: iterator.object ? "{" : "["))
+                open.append((iterator, true))
+            case .string: JSONText.append(value.leaf.utf8 ?? UnsafeRawBufferPointer(start: nil, count: 0), to: &out)
+            case .null: out += Array("null".utf8)
+            case .bool, .number: out += Array(value.leaf.text.utf8)
+            }
+        }
+        begin(self)
+        while !open.isEmpty {
+            let last = open.count - 1
+            var key: UnsafePointer<CChar>?
+            var length = 0
+            var member = bh_json()
+            guard bh_next(&open[last].iterator, &key, &length, &member) else {
+                out.append(UInt8(ascii: open[last].iterator.object ? "}" : "]"))
+                open.removeLast()
+                continue
+            }
+            if !open[last].isFirst { out.append(UInt8(ascii: ",")) }
+            open[last].isFirst = false
+            if open[last].iterator.object {
+                JSONText.append(UnsafeRawBufferPointer(start: key, count: length), to: &out)
+                out.append(UInt8(ascii: ":"))
+            }
+            begin(JSON(raw: member))
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
     func extract(_ tree: FieldTree, into values: UnsafeMutablePointer<bh_value>) {
         tree.withUnsafeTree { nodes, edges in bh_extract(self.raw, nodes, edges, values) }
     }

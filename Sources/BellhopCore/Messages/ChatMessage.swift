@@ -35,7 +35,7 @@ package struct ChatMessage: Sendable, Hashable {
         func rendered(_ template: Template?) -> String? {
             // Fields that are not there may leave nothing, and services refuse an empty text.
             let text = template?.render(context, escape: markup.escape)
-            return text.flatMap { $0.trimmingSpaces.isEmpty ? nil : $0 }
+            return text.flatMap { Markup.isBlank($0) ? nil : $0 }
         }
         self.title = rendered(context.rule.title)
         self.text = rendered(context.rule.message) ?? ChatMessage.builtIn(context, markup)
@@ -51,7 +51,7 @@ package struct ChatMessage: Sendable, Hashable {
     private static func builtIn(_ context: MessageContext, _ markup: Markup) -> String {
         let name = context.text("task", "name")
         // Names are names: one that fills a page would hide what happened.
-        let escape: (String) -> String = { markup.escape(Truncation.characters($0, 200)) }
+        let escape: (String) -> String = { markup.escape(Truncation.codePoints($0, 200)) }
         let subject = markup.bold(escape(name.isEmpty ? context.event.id : name))
         let device = context.text("content", "device")
         let status = context.text("content", "status")

@@ -22,7 +22,8 @@ package struct CloudEvent: Sendable, Hashable {
             ("type", type?.render(context) { $0 } ?? "bellhop.\(kind.isEmpty ? "event" : kind)"),
             ("time", event.time.formatted(.microseconds)),
         ]
-        if let task = event.task { attributes.append(("subject", task)) }
+        // Optional, so one that would not fit into a header is left out.
+        if let task = event.task, task.utf8.count <= 1000 { attributes.append(("subject", task)) }
         self.attributes = attributes.map { ($0, CloudEvent.clean($1)) }
         self.data = event.data
     }
@@ -50,6 +51,23 @@ package struct CloudEvent: Sendable, Hashable {
     }
 
     package func hash(into hasher: inout Hasher) { hasher.combine(self.data) }
+
+    /// Whether a template's own text is made of what may stand in a URI reference (RFC 3986); fields are encoded.
+    package static func mayBeReference(_ template: String) -> Bool {
+        var rest = template[...]
+        while let open = rest.firstRange(of: "{{"), let close = rest[open.upperBound...].firstRange(of: "}}") {
+            guard self.isReference(rest[..<open.lowerBound]) else { return false }
+            rest = rest[close.upperBound...].drop { $0 == "}" }
+        }
+        return self.isReference(rest)
+    }
+
+    private static func isReference(_ text: Substring) -> Bool {
+        let marks = Set("-._~:/?#[]@!$&'()*+,;=%".utf8)
+        return text.utf8.allSatisfy { byte in
+            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || marks.contains(byte)
+        }
+    }
 
     /// What spec.md allows in a String: no control characters and no noncharacters. Required attributes are not empty.
     private static func clean(_ text: String) -> String {

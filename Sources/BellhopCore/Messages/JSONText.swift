@@ -2,10 +2,16 @@
 package enum JSONText {
     /// A string with its quotes: control characters, quotes and backslashes escaped (RFC 8259 §7), the rest as UTF-8.
     package static func string(_ text: String) -> String {
-        var out: [UInt8] = [UInt8(ascii: "\"")]
+        var out: [UInt8] = []
         out.reserveCapacity(text.utf8.count + 2)
+        self.append(text.utf8, to: &out)
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    static func append(_ utf8: some Sequence<UInt8>, to out: inout [UInt8]) {
+        out.append(UInt8(ascii: "\""))
         let hex = Array("0123456789abcdef".utf8)
-        for byte in text.utf8 {
+        for byte in utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), byte]
             case 0x0A: out += Array("\\n".utf8)
@@ -16,7 +22,6 @@ package enum JSONText {
             }
         }
         out.append(UInt8(ascii: "\""))
-        return String(decoding: out, as: UTF8.self)
     }
 
     /// An object whose values are JSON already.
@@ -32,30 +37,5 @@ package enum JSONText {
 
     package static func array(_ elements: some Sequence<String>) -> String {
         "[" + elements.joined(separator: ",") + "]"
-    }
-}
-
-extension JSON {
-    /// The value as compact JSON; numbers keep their value, not their spelling.
-    package var json: String {
-        switch self.kind {
-        case .object:
-            var members: [String] = []
-            self.forEachMember { name, value in
-                members.append("\(JSONText.string(name)):\(value.json)")
-                return true
-            }
-            return "{" + members.joined(separator: ",") + "}"
-        case .array:
-            var elements: [String] = []
-            self.forEachElement { element in
-                elements.append(element.json)
-                return true
-            }
-            return JSONText.array(elements)
-        case .string: return JSONText.string(self.leaf.text)
-        case .null: return "null"
-        case .bool, .number: return self.leaf.text
-        }
     }
 }

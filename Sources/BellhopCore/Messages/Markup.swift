@@ -4,13 +4,21 @@ package struct Markup: Sendable {
     /// Makes a value of an event show as it is: no formatting, no link, no mention.
     package let escape: @Sendable (String) -> String
 
+    /// Code points of one value; no service takes longer texts, and escaping megabytes to cut them would take seconds.
+    private static let valueLimit = 20_000
+
     package init(bold: @escaping @Sendable (String) -> String, escape: @escaping @Sendable (String) -> String) {
         self.bold = bold
-        self.escape = escape
+        self.escape = { escape(Truncation.codePoints($0, Markup.valueLimit)) }
     }
 
-    /// Nothing but text: as `bellhop test` compares messages.
-    package static let plain = Markup(bold: { $0 }, escape: { $0 })
+    private init() {
+        self.bold = { $0 }
+        self.escape = { $0 }
+    }
+
+    /// Nothing but text, all of it: as `bellhop test` compares messages.
+    package static let plain = Markup()
     /// Text of one paragraph for services without markup.
     package static let clean = Markup(bold: { $0 }, escape: { Markup.withoutControls($0) })
 
@@ -62,19 +70,35 @@ package struct Markup: Sendable {
         var before: Unicode.Scalar = " "
         return self.replacing(text) { scalar in
             defer { before = scalar }
-            // bob@example.com mentions nobody.
-            let isInWord = before.properties.isAlphabetic || ("0"..."9").contains(before)
+            // bob@example.com mentions nobody. Services differ in what else is a letter.
+            let isInWord = ("a"..."z").contains(before) || ("A"..."Z").contains(before) || ("0"..."9").contains(before)
             return scalar == "@" && !isInWord ? "@\u{200B}" : nil
         }
     }
 
-    /// Where a cut may have torn one of ``entities(_:)`` or a backslash from its character, without the torn part.
-    package static func mended(_ text: String) -> String {
+    /// Without what a cut tore of an entity that ``entities(_:)`` made.
+    package static func mendedEntities(_ text: String) -> String {
         guard text.hasSuffix("…") else { return text }
-        var kept = text.unicodeScalars.dropLast()
-        if let ampersand = kept.lastIndex(of: "&"), !kept[ampersand...].contains(";") { kept = kept[..<ampersand] }
+        let kept = text.unicodeScalars.dropLast()
+        guard let ampersand = kept.suffix(4).lastIndex(of: "&") else { return text }
+        let torn = String(kept[ampersand...])
+        guard ["&amp;", "&lt;", "&gt;"].contains(where: { $0.hasPrefix(torn) && $0 != torn }) else { return text }
+        return String(kept[..<ampersand]) + "…"
+    }
+
+    /// Without a backslash that a cut tore from its character.
+    package static func mendedBackslashes(_ text: String) -> String {
+        guard text.hasSuffix("…") else { return text }
+        let kept = text.unicodeScalars.dropLast()
         let backslashes = kept.reversed().prefix { $0 == "\\" }.count
-        if backslashes % 2 == 1 { kept = kept.dropLast() }
-        return String(kept) + "…"
+        return backslashes % 2 == 1 ? String(kept.dropLast()) + "…" : text
+    }
+
+    /// Nothing in it can be seen.
+    package static func isBlank(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy { scalar in
+            scalar.properties.isWhitespace || scalar.properties.generalCategory == .control
+                || scalar.properties.generalCategory == .format
+        }
     }
 }

@@ -7,7 +7,8 @@ package struct Template: Sendable, Hashable {
     package let source: String
     /// The fields it asks for, as written: inside a section they may be relative to it.
     package let fields: [Field]
-    private let compiled: MustacheTemplate
+    /// Nil for a text without tags.
+    private let compiled: MustacheTemplate?
     private let names: [String]
     private let filters: [TemplateFilter]
     /// Set where the template is one `{{{field}}}` and nothing else.
@@ -26,7 +27,7 @@ package struct Template: Sendable, Hashable {
         var scanner = TemplateScanner(source, zones: zones)
         try scanner.scan()
         do {
-            self.compiled = try MustacheTemplate(string: scanner.rewritten)
+            self.compiled = scanner.hasTags ? try MustacheTemplate(string: scanner.rewritten) : nil
         } catch {
             // The scanner has refused all that it may, so this is a gap between the two.
             throw .unreadable("\(error)")
@@ -41,8 +42,9 @@ package struct Template: Sendable, Hashable {
     /// - `escape`: makes a value harmless where the text goes, also in `{{{field}}}`: what a message may contain is
     ///   decided by where it goes. The template's own text is left as it is.
     package func render(_ context: MessageContext, escape: @escaping (String) -> String) -> String {
+        guard let compiled else { return self.source }
         let scope = TemplateScope(context: context, names: self.names, filters: self.filters, escape: escape)
-        return self.compiled.render(TemplateRoot(scope: scope))
+        return compiled.render(TemplateRoot(scope: scope))
     }
 
     package static func == (left: Template, right: Template) -> Bool {

@@ -12,10 +12,17 @@ struct TemplateScanner {
     private(set) var names: [String] = []
     private(set) var filters: [TemplateFilter] = []
     private(set) var soleField: FieldPath?
+    private(set) var hasTags = false
 
     private let source: String
     private let zones: Zones
     private var open: [String] = []
+    private var numbers: [[UInt8]: Int] = [:]
+
+    /// Far more than messages need, and little enough for the library's parser.
+    private static let sizeLimit = 32_000
+    private static let depthLimit = 50
+    private static let filterLimit = 20
 
     init(_ source: String, zones: Zones) {
         self.source = source
@@ -23,6 +30,10 @@ struct TemplateScanner {
     }
 
     mutating func scan() throws(TemplateError) {
+        let size = self.source.utf8.count
+        guard size <= Self.sizeLimit else {
+            throw .unreadable("it has \(size) bytes; at most \(Self.sizeLimit) are read")
+        }
         var rest = self.source[...]
         var tags = 0
         while let start = rest.firstRange(of: "{{") {
@@ -37,6 +48,7 @@ struct TemplateScanner {
             let content = String(rest[..<end.lowerBound])
             rest = rest[end.upperBound...]
             tags += 1
+            self.hasTags = true
             let isWhole = tags == 1 && rest.isEmpty && self.rewritten.isEmpty
             try self.tag(content, isTriple: isTriple, isWhole: isWhole)
         }
@@ -58,6 +70,9 @@ struct TemplateScanner {
             let path = try self.path(name, tag)
             self.rewritten += "{{\(sigil)\(self.code(path, "S"))}}"
             self.open.append(name)
+            guard self.open.count <= Self.depthLimit else {
+                throw .unreadable("sections are nested more than \(Self.depthLimit) deep")
+            }
         case "/":
             guard let open = self.open.popLast() else { throw .closesNothing(name) }
             guard open == name else { throw .closesOther(name, open: open) }
@@ -70,6 +85,12 @@ struct TemplateScanner {
     /// `path | filter argument | filter`
     private mutating func field(_ text: String, _ tag: String, _ isSole: Bool) throws(TemplateError) {
         let parts = TemplateFilter.split(text)
+        guard parts.count <= Self.filterLimit + 1 else {
+            throw .badFilter(
+                tag: "{{\(parts[0])| …}}",
+                reason: "at most \(Self.filterLimit) filters, one after the other"
+            )
+        }
         let path = try self.path(parts[0].trimmingSpaces, tag)
         var code = self.code(path, "V")
         for part in parts.dropFirst() {
@@ -86,7 +107,10 @@ struct TemplateScanner {
 
     /// Nil for `.`, what the section is about.
     private mutating func path(_ text: String, _ tag: String) throws(TemplateError) -> FieldPath? {
-        if text == "." { return nil }
+        if text == "." {
+            guard self.open.isEmpty else { return nil }
+            throw .badField(tag: tag, reason: "'.' is what a section is about, and this is in none")
+        }
         if text.isEmpty { throw .badField(tag: tag, reason: "a field's name is missing") }
         if text.utf8.contains(where: { " \t\n()".utf8.contains($0) }) {
             throw .badField(tag: tag, reason: "'\(text)' is no field; a filter is written {{field | filter}}")
@@ -111,7 +135,9 @@ struct TemplateScanner {
     }
 
     private mutating func number(of name: String) -> Int {
-        if let known = self.names.firstIndex(where: { $0.utf8.elementsEqual(name.utf8) }) { return known }
+        let key = Array(name.utf8)
+        if let known = self.numbers[key] { return known }
+        self.numbers[key] = self.names.count
         self.names.append(name)
         return self.names.count - 1
     }

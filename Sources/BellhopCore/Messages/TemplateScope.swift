@@ -61,8 +61,11 @@ struct TemplateScope {
 }
 
 /// The outermost scope: the event's fields and Bellhop's names.
-struct TemplateRoot: MustacheParent {
+struct TemplateRoot: MustacheParent, MustacheCustomRenderable {
     let scope: TemplateScope
+
+    var renderText: String { "" }
+    var isNull: Bool { false }
 
     func child(named code: String) -> Any? {
         guard let key = self.scope.key(code) else { return nil }

@@ -70,7 +70,15 @@ package struct RuleTestReader {
 
     private func delivery(_ setting: Setting) -> ExpectedDelivery? {
         let options = OptionReader(setting, owner: "an expected delivery", diagnostics: self.diagnostics)
-        guard setting.members != nil else { return nil }
+        guard setting.members != nil else {
+            if setting.isNull {
+                self.diagnostics.error(
+                    "an expected delivery is missing; no deliveries at all are []",
+                    at: setting.place
+                )
+            }
+            return nil
+        }
         let rule = options.requiredString("rule", "the name of the rule that sends it")
         let sink = options.requiredString("sink", "the name of the sink it goes to")
         if !rule.isEmpty, !self.rules.contains(rule) {

@@ -39,18 +39,20 @@ package struct RuleTester {
         var actual: [Actual] = []
         for (json, place) in test.given {
             do {
-                actual += try self.deliveries(of: try self.makeEvent(Bytes(json)))
+                let event = try self.makeEvent(Bytes(json))
+                if let time = try RuleTester.unreadableTime(Bytes(json)) {
+                    problems.append(Problem(message: "its 'timestamp' is no time: \(time)", place: place))
+                }
+                actual += try self.deliveries(of: event)
             } catch {
                 problems.append(Problem(message: "this is no event: \(error)", place: place))
             }
         }
-        for expected in test.expected {
+        for expected in self.unpaired(test.expected, &actual) {
             let isNamed: (Actual) -> Bool = {
                 $0.delivery.rule.name == expected.rule && $0.delivery.sink == expected.sink
             }
-            if let index = actual.firstIndex(where: { isNamed($0) && self.problems(expected, $0).isEmpty }) {
-                actual.remove(at: index)
-            } else if let index = actual.firstIndex(where: isNamed) {
+            if let index = actual.firstIndex(where: isNamed) {
                 problems += self.problems(expected, actual.remove(at: index))
             } else {
                 let message = "rule '\(expected.rule)' sent nothing to '\(expected.sink)'"
@@ -63,6 +65,48 @@ package struct RuleTester {
             problems.append(Problem(message: message, place: test.place, actual: unexpected.message))
         }
         return Result(test: test, problems: problems, covered: Set(test.expected.map(\.rule)))
+    }
+
+    /// Pairs as many expectations with deliveries as can be, whatever their order, and takes those deliveries away.
+    ///
+    /// - Returns: the expectations without one.
+    private func unpaired(_ expected: [ExpectedDelivery], _ actual: inout [Actual]) -> [ExpectedDelivery] {
+        let fits = expected.map { expected in
+            actual.indices.filter { index in
+                actual[index].delivery.rule.name == expected.rule && actual[index].delivery.sink == expected.sink
+                    && self.problems(expected, actual[index]).isEmpty
+            }
+        }
+        // Kuhn's augmenting paths.
+        var takenBy: [Int: Int] = [:]
+        func place(_ number: Int, _ seen: inout Set<Int>) -> Bool {
+            for index in fits[number] where seen.insert(index).inserted {
+                guard let other = takenBy[index] else {
+                    takenBy[index] = number
+                    return true
+                }
+                if place(other, &seen) {
+                    takenBy[index] = number
+                    return true
+                }
+            }
+            return false
+        }
+        for number in expected.indices {
+            var seen: Set<Int> = []
+            _ = place(number, &seen)
+        }
+        let paired = Set(takenBy.values)
+        actual = actual.indices.filter { takenBy[$0] == nil }.map { actual[$0] }
+        return expected.indices.filter { !paired.contains($0) }.map { expected[$0] }
+    }
+
+    /// A timestamp that cannot be read would leave the event at the tests' own time, and test nothing.
+    private static func unreadableTime(_ json: Bytes) throws -> String? {
+        try JSONParser().parse(json) { json in
+            guard let leaf = json["timestamp"]?.leaf, !leaf.isNull else { return nil }
+            return Timestamp(leaf.text) == nil ? leaf.text : nil
+        }
     }
 
     private func deliveries(of event: Event) throws -> [Actual] {

@@ -26,7 +26,7 @@ extension RuleSet {
     /// - Throws: ``JSONError`` when the event is no JSON.
     package func explain(_ event: Event) throws -> [Explanation] {
         let matched = Set(try RuleEvaluator(self).matches(event))
-        let stop = self.rules.indices.first { matched.contains($0) && self.rules[$0].stop && !self.rules[$0].otherwise }
+        let stop = self.rules.indices.first { matched.contains($0) && self.rules[$0].stop }
         let others = matched.sorted().filter { !self.rules[$0].otherwise }.map { self.rules[$0].name }
         return try JSONParser().parse(event.fields) { document in
             try JSONParser().parse(event.data) { data in
@@ -34,8 +34,10 @@ extension RuleSet {
                     if matched.contains(index) { return Explanation(rule: rule, verdict: .matched) }
                     let clauses = rule.pattern.alternatives.compactMap { $0.firstFailure(event, document, data) }
                     if clauses.count < rule.pattern.alternatives.count {
-                        if rule.otherwise { return Explanation(rule: rule, verdict: .otherwiseOnly(matched: others)) }
-                        let name = stop.map { self.rules[$0].name } ?? ""
+                        if rule.otherwise, !others.isEmpty {
+                            return Explanation(rule: rule, verdict: .otherwiseOnly(matched: others))
+                        }
+                        let name = stop.map { self.rules[$0].name } ?? "another rule"
                         return Explanation(rule: rule, verdict: .notReached(stop: name))
                     }
                     var told: Set<FailedClause> = []
@@ -65,7 +67,7 @@ extension Shape {
             }
         }
         // Each clause holds by itself.
-        let fields = Shape(fields: self.fields.filter { $0.name != FieldSource.envelopeName })
+        let fields = FieldSource.documentShape(of: self)
         if fields.matches(document), FieldSource.dataShape(of: self).matches(data) { return nil }
         let names = fields.leaves.map(\.path.description).joined(separator: ", ")
         return FailedClause(

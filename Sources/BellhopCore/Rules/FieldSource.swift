@@ -20,6 +20,16 @@ enum FieldSource {
         }
     }
 
+    /// What a shape asks of the event's own fields.
+    static func documentShape(of shape: Shape) -> Shape {
+        Shape(
+            fields: shape.fields.filter { field in
+                guard field.name == self.envelopeName, case .object = field.test else { return true }
+                return false
+            }
+        )
+    }
+
     /// What a shape asks of `event.data`.
     static func dataShape(of shape: Shape) -> Shape {
         for field in shape.fields where field.name == self.envelopeName {

@@ -5,6 +5,10 @@ package struct PatternReader {
 
     /// Alternatives that one pattern's `$or`s may multiply to.
     private static let limit = 1000
+    /// Fields that all alternatives of one pattern may test together.
+    private static let leafLimit = 20_000
+    /// Keys of one mapping.
+    private static let widthLimit = 1000
 
     package init(_ diagnostics: Diagnostics, zones: Zones = .utcOnly) {
         self.diagnostics = diagnostics
@@ -22,7 +26,15 @@ package struct PatternReader {
         }
         let root = Draft()
         self.collect(setting, into: root, isRoot: true)
-        guard root.alternativeCount <= PatternReader.limit else {
+        let size = root.size
+        guard size.leaves <= PatternReader.leafLimit || size.alternatives > PatternReader.limit else {
+            self.diagnostics.error(
+                "this pattern tests \(PatternReader.leafLimit) fields and more in all its alternatives; make several rules of it",
+                at: setting.place
+            )
+            return .everything
+        }
+        guard size.alternatives <= PatternReader.limit else {
             self.diagnostics.error(
                 "the '$or's of this pattern multiply to more than \(PatternReader.limit) alternatives; make several rules of it",
                 at: setting.place
@@ -40,6 +52,13 @@ package struct PatternReader {
 
     private func collect(_ setting: Setting, into draft: Draft, isRoot: Bool) {
         let members = setting.members ?? []
+        guard members.count <= PatternReader.widthLimit else {
+            self.diagnostics.error(
+                "a pattern tests at most \(PatternReader.widthLimit) fields of one object",
+                at: setting.place
+            )
+            return
+        }
         if members.isEmpty, !isRoot {
             self.diagnostics.error(
                 "an empty mapping matches nothing; leave the field out, or name fields in it",
@@ -115,13 +134,17 @@ package struct PatternReader {
 
     /// A branch of `$or` must not test what stands outside of it, or another `$or` in the same mapping.
     private func tellOfRepeats(_ leaves: [Draft.Leaf], _ told: inout Set<Place>) {
-        var seen: [[String]] = []
+        var whole: Set<[[UInt8]]> = []
+        var ways: Set<[[UInt8]]> = []
         for leaf in leaves {
-            if seen.contains(where: { FieldPath(leaf.names).overlaps(FieldPath($0)) }), told.insert(leaf.place).inserted
-            {
+            let names = leaf.names.map { Array($0.utf8) }
+            let starts = names.indices.map { Array(names[...$0]) }
+            // Tested itself, on the way to another's field, or with another's field on the way to it.
+            if ways.contains(names) || starts.contains(where: whole.contains), told.insert(leaf.place).inserted {
                 self.twice(FieldPath(leaf.names).description, leaf.place)
             }
-            seen.append(leaf.names)
+            whole.insert(names)
+            ways.formUnion(starts)
         }
     }
 
@@ -130,13 +153,6 @@ package struct PatternReader {
             "the field \(path) is tested twice in one pattern; put all its values in one list",
             at: place
         )
-    }
-}
-
-extension FieldPath {
-    /// One of them leads through, or to, the other.
-    fileprivate func overlaps(_ other: FieldPath) -> Bool {
-        zip(self.names, other.names).allSatisfy { $0.utf8.elementsEqual($1.utf8) }
     }
 }
 
@@ -150,21 +166,34 @@ private final class Draft {
     var matchers: [Matcher]?
     var place = Place(file: "", line: 1, column: 1)
 
+    private var numbers: [[UInt8]: Int] = [:]
+
     func child(_ name: String) -> Draft {
-        if let known = self.children.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) { return known.draft }
+        if let known = self.numbers[Array(name.utf8)] { return self.children[known].draft }
         let draft = Draft()
+        self.numbers[Array(name.utf8)] = self.children.count
         self.children.append((name, draft))
         return draft
     }
 
-    /// How many ``alternatives(under:)`` there would be; may be far too many.
-    var alternativeCount: Int {
-        var count = 1
-        for child in self.children { count = min(1_000_000, count * child.draft.alternativeCount) }
-        for branches in self.either {
-            count = min(1_000_000, count * branches.reduce(0) { min(1_000_000, $0 + $1.alternativeCount) })
+    /// How many ``alternatives(under:)`` there would be, and leaves in all of them; may be far too many.
+    var size: (alternatives: Int, leaves: Int) {
+        if self.matchers != nil { return (1, 1) }
+        let bound: (Int) -> Int = { min($0, 10_000_000) }
+        var size = (alternatives: 1, leaves: 0)
+        func multiply(_ other: (alternatives: Int, leaves: Int)) {
+            size = (
+                bound(size.alternatives * other.alternatives),
+                bound(size.leaves * other.alternatives + other.leaves * size.alternatives)
+            )
         }
-        return count
+        for child in self.children { multiply(child.draft.size) }
+        for branches in self.either {
+            multiply(
+                branches.map(\.size).reduce((0, 0)) { (bound($0.0 + $1.alternatives), bound($0.1 + $1.leaves)) }
+            )
+        }
+        return size
     }
 
     /// The leaves of each combination of branches.

@@ -105,6 +105,8 @@ final class RuleIndex: @unchecked Sendable {
         self.filter.deallocate()
     }
 
+    var slotCount: Int { self.slots.count }
+
     /// Adds each branch filed under something that the leaf holds.
     func collect(_ field: Field, _ leaf: JSONLeaf, into candidates: Candidates) {
         guard let text = leaf.utf8 else {
@@ -158,6 +160,8 @@ final class RuleIndex: @unchecked Sendable {
             let slot = self.slots[at]
             if slot.count == 0 { return }
             if slot.hash == hash {
+                // A text may hold the same piece a million times.
+                guard candidates.visit(at) else { return }
                 for index in slot.first..<slot.first + slot.count { candidates.add(self.postings[Int(index)]) }
                 return
             }
@@ -173,9 +177,15 @@ final class Candidates {
     private let stamps: UnsafeMutableBufferPointer<UInt32>
     private var stamp: UInt32 = 0
     private(set) var count = 0
+    /// The same for the slots of the index.
+    private let visits: UnsafeMutableBufferPointer<UInt32>
 
     /// - `branches`: how many there are.
-    init(branches: Int) {
+    ///
+    /// - `slots`: of the index.
+    init(branches: Int, slots: Int) {
+        self.visits = .allocate(capacity: max(slots, 1))
+        self.visits.initialize(repeating: 0)
         self.found = .allocate(capacity: max(branches, 1))
         self.stamps = .allocate(capacity: max(branches, 1))
         self.stamps.initialize(repeating: 0)
@@ -184,6 +194,7 @@ final class Candidates {
     deinit {
         self.found.deallocate()
         self.stamps.deallocate()
+        self.visits.deallocate()
     }
 
     subscript(index: Int) -> Int { Int(self.found[index]) }
@@ -194,8 +205,16 @@ final class Candidates {
         self.stamp &+= 1
         if self.stamp == 0 {
             self.stamps.update(repeating: 0)
+            self.visits.update(repeating: 0)
             self.stamp = 1
         }
+    }
+
+    /// False when the slot was visited for this event before.
+    @inline(__always) func visit(_ slot: Int) -> Bool {
+        guard self.visits[slot] != self.stamp else { return false }
+        self.visits[slot] = self.stamp
+        return true
     }
 
     @inline(__always) func add(_ branch: Int32) {

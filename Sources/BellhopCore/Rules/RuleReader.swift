@@ -102,6 +102,14 @@ package struct RuleReader {
 
     /// Says what is known to be wrong with a field's name.
     private func judge(_ path: FieldPath, _ shown: String, _ place: Place, isPattern: Bool) {
+        if isPattern, path.names.first == "rule", path.names.count > 1 {
+            self.diagnostics.error("\(shown) is the rule itself, not the event's; event.data.\(path) is", at: place)
+            return
+        }
+        if isPattern, path.names == ["event", "data"] {
+            self.diagnostics.error("event.data is the whole event; name a field of it, like event.data.id", at: place)
+            return
+        }
         switch self.fields.judge(path) {
         case .fine: break
         case .lifecycle where isPattern:
@@ -112,7 +120,7 @@ package struct RuleReader {
         case .lifecycle:
             self.diagnostics.warning("\(shown) is empty in this version: the life cycle comes later", at: place)
         case .notOurs(let hint) where isPattern:
-            self.diagnostics.error("there is no \(shown)\(hint)", at: place)
+            self.diagnostics.error("\(shown) is not there in any event\(hint)", at: place)
         case .notOurs(let hint):
             self.diagnostics.warning("\(shown) is always empty: there is no such field\(hint)", at: place)
         case .unknown(let hint):

@@ -37,12 +37,14 @@ package struct RuleSet: Sendable {
         self.dataTree = dataTree
         self.envelopeNames = sources.joined().map { if case .envelope(let name) = $0 { name } else { nil } }
         self.walks = branches.map { branch in
-            let fields = branch.shape.fields.filter { $0.name != FieldSource.envelopeName }
-            return (Shape(fields: fields), FieldSource.dataShape(of: branch.shape))
+            (FieldSource.documentShape(of: branch.shape), FieldSource.dataShape(of: branch.shape))
         }
         self.compiled = CompiledRules(rules, branches: zip(branches, tests).map { ($0.rule, $1) })
         self.index = tests.count < threshold ? nil : RuleIndex(tests)
     }
+
+    /// Whether any rule asks for what Bellhop knows of an event beside its JSON (`event.id`, `event.time`, …).
+    package var asksForEnvelope: Bool { self.envelopeNames.contains { $0 != nil } }
 
     package subscript(name name: String) -> Rule? { self.numbers[name].map { self.rules[$0] } }
 }
@@ -62,7 +64,11 @@ package final class RuleEvaluator {
         self.compiled = ruleSet.compiled
         self.values = FieldValues(ruleSet.tree)
         self.dataValues = FieldValues(ruleSet.dataTree)
-        self.candidates = Candidates(branches: ruleSet.index == nil ? 0 : ruleSet.compiled.branches.count)
+        let index = ruleSet.index
+        self.candidates = Candidates(
+            branches: index == nil ? 0 : ruleSet.compiled.branches.count,
+            slots: index?.slotCount ?? 0
+        )
     }
 
     /// The indices of the rules that match, in order.

@@ -1,3 +1,5 @@
+import CGlibc
+
 /// A text in which `*` stands for any run of characters; `\*` and `\\` are themselves.
 package struct Wildcard: Sendable, Hashable {
     package let source: String
@@ -47,13 +49,11 @@ package struct Wildcard: Sendable, Hashable {
         return true
     }
 
+    /// In time linear in the text: memmem searches in two ways at once.
     private static func find(_ part: [UInt8], in text: Slice<UnsafeRawBufferPointer>) -> Int? {
-        guard text.count >= part.count else { return nil }
-        for start in text.startIndex...(text.endIndex - part.count)
-        where text[start..<start + part.count].elementsEqual(part) {
-            return start
-        }
-        return nil
+        guard let base = text.base.baseAddress, !part.isEmpty else { return text.startIndex }
+        let start = base + text.startIndex
+        return bh_find(start, text.count, part, part.count).map { text.startIndex + start.distance(to: $0) }
     }
 }
 

@@ -26,7 +26,10 @@ package final class Redactor: Sendable {
         var words = [text] + parts
         words += parts.flatMap { $0.split { "/?&=#@: ,;\n".contains($0) }.map(String.init) }.filter(Redactor.mayBeKey)
         words += words.flatMap {
-            [$0.percentDecoded, $0.replacing("/", with: "\\/"), $0.replacing("&", with: "&amp;")]
+            [
+                $0.percentDecoded, $0.replacing("/", with: "\\/"), $0.replacing("&", with: "&amp;"),
+                String(JSONText.string($0).dropFirst().dropLast()),
+            ]
         }
         self.state.withLock { state in
             for word in words where word.utf8.count > 3 { state.words.insert(word) }

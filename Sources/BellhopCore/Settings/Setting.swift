@@ -45,13 +45,25 @@ package struct Setting: Sendable {
 
     package let value: Value
     package let place: Place
-    /// The text came out of an environment variable or a file, so it may be a secret and is not repeated in messages.
-    package let isExpanded: Bool
+    /// What came out of environment variables and files to make the text.
+    package let expansions: [String]
 
-    package init(_ value: Value, at place: Place, isExpanded: Bool = false) {
+    package init(_ value: Value, at place: Place, expansions: [String] = []) {
         self.value = value
         self.place = place
-        self.isExpanded = isExpanded
+        self.expansions = expansions
+    }
+
+    /// It may be a secret and is not repeated in messages.
+    package var isExpanded: Bool { !self.expansions.isEmpty }
+
+    /// All expansions in it and in what it holds.
+    package var allExpansions: [String] {
+        switch self.value {
+        case .list(let elements): elements.flatMap(\.allExpansions)
+        case .map(let members): members.flatMap(\.setting.allExpansions)
+        case .null, .bool, .number, .string, .mistaken: self.expansions
+        }
     }
 
     package var members: [Member]? {

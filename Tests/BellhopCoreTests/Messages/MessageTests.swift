@@ -73,7 +73,10 @@ import Testing
         ("{{a | default}}", "needs a text"), (#"{{a | default "x}}"#, "quotation mark"),
         ("{{a | upper 3}}", "does not take '3'"),
         (#"{{a | time "%Q"}}"#, "'%Q'"), (#"{{a | time "%H" Mars/Base}}"#, "no time zone 'Mars/Base'"),
-        ("{{a | duration weeks}}", "unit"), ("{{fire(a)}}", "a filter is written"),
+        ("{{a | duration weeks}}", "unit"), ("x {{.}}", "this is in none"),
+        (String(repeating: "{{#a}}", count: 51) + String(repeating: "{{/a}}", count: 51), "nested more than 50 deep"),
+        ("{{a" + String(repeating: "| upper", count: 21) + "}}", "at most 20 filters"),
+        (String(repeating: "x", count: 40_000), "at most 32000"), ("{{fire(a)}}", "a filter is written"),
     ])
     func `a mistake is told when the template is read`(source: String, message: String) throws {
         let error = #expect(throws: TemplateError.self) { try Template(source, zones: .machine) }
@@ -199,9 +202,31 @@ import Testing
         #expect(Truncation.utf8(text, 1000) == text)
     }
 
-    @Test func `a cut leaves no half escape behind`() {
-        #expect(Markup.mended("a&lt;b&am…") == "a&lt;b…")
-        #expect(Markup.mended("a\\\\\\…") == "a\\\\…")
-        #expect(Markup.mended("a&lt") == "a&lt")
+    @Test func `a cut leaves no half escape behind, and everything else`() {
+        #expect(Markup.mendedEntities("a&lt;b&am…") == "a&lt;b…" && Markup.mendedEntities("a&lt;…") == "a&lt;…")
+        #expect(
+            Markup.mendedEntities("R&D: and so on…") == "R&D: and so on…" && Markup.mendedEntities("x & y…") == "x & y…"
+        )
+        #expect(Markup.mendedEntities("a&lt") == "a&lt")
+        #expect(
+            Markup.mendedBackslashes("a\\\\\\…") == "a\\\\…" && Markup.mendedBackslashes("a & b\\\\…") == "a & b\\\\…"
+        )
+    }
+
+    @Test(arguments: [
+        ("@all", "@\u{200B}all"), ("bob@example.com", "bob@example.com"), ("Ⓐ@channel", "Ⓐ@\u{200B}channel"),
+        ("x @a@b", "x @\u{200B}a@b"),
+    ])
+    func `an at sign mentions nobody`(text: String, harmless: String) {
+        #expect(Markup.withoutMentions(text) == harmless)
+    }
+
+    @Test func `JSON of any depth is written without a deep stack`() throws {
+        let deep = String(repeating: "[", count: 1000) + String(repeating: "]", count: 1000)
+        let written = try JSONParser().parse(Bytes("{\"a\":\(deep),\"b\":[{},[],\"é\\u0001\",1.5,-0,true,null]}")) {
+            json in
+            json.json
+        }
+        #expect(written == "{\"a\":\(deep),\"b\":[{},[],\"é\\u0001\",1.5,0,true,null]}")
     }
 }

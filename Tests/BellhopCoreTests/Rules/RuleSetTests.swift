@@ -61,6 +61,23 @@ import Testing
         for pattern in no { #expect(try self.matched([self.rule("r", pattern)], event) == [], "\(pattern)") }
     }
 
+    @Test(arguments: [
+        (#"{"event":["foo"]}"#, #"{"event":["bar"]}"#, false), (#"{"event":["foo"]}"#, #"{"event":["foo"]}"#, true),
+        (#"{"tags":{"x":[1]},"event":["foo"]}"#, #"{"tags":[{"x":1}],"event":"bar"}"#, false),
+        (#"{"tags":{"x":[1]},"event":["foo"]}"#, #"{"tags":[{"x":1}],"event":"foo"}"#, true),
+    ])
+    func `a field of the event called event is one`(pattern: String, json: String, matches: Bool) throws {
+        #expect(try self.matched([self.rule("r", pattern)], .stub(json: json)) == (matches ? ["r"] : []))
+    }
+
+    @Test func `a text of a million equal pieces costs no more than its length`() throws {
+        let rules = try (0..<500).map { try self.rule("r\($0)", #"{"a":[{"wildcard":"*aaaa*b\#($0)*"}]}"#) }
+        let json = "{\"a\":\"\(String(repeating: "a", count: 200_000))\"}"
+        let evaluator = RuleEvaluator(RuleSet(rules))
+        // Minutes, were each of them asked at each place.
+        #expect(try evaluator.matches(.stub(json: json)).isEmpty)
+    }
+
     @Test func `fields that stand twice count as their last value, as the walk sees them`() throws {
         let event = Event.stub(json: #"{"content":{"type":"start","device":"bob"},"content":{"type":"end"}}"#)
         #expect(
@@ -102,6 +119,12 @@ import Testing
         (#"[{"name":"a","send":"ops","unless":{}}]"#, "not in this version"),
         (#"[{"name":"a","send":"ops"},{"name":"a","send":"ops"}]"#, "second rule"),
         (#"[{"name":"a","send":"ops","otherwise":"yes"}]"#, "true or false"),
+        (#"[{"name":"a","send":"ops","match":{"rule.name":"a"}}]"#, "is the rule itself"),
+        (#"[{"name":"a","send":"ops","match":{"event.data":[{"exists":true}]}}]"#, "name a field of it"),
+        (
+            #"[{"name":"a","send":"ops","match":{"event.nmae":"x"}}]"#,
+            "the field event.nmae is not there in any event; event has id"
+        ),
     ])
     func `a mistake is told`(json: String, message: String) throws {
         let (_, messages) = try self.read(json)

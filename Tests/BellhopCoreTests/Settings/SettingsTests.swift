@@ -81,7 +81,7 @@ import Testing
     @Test func `a value out of an environment variable is not repeated in a message`() {
         let diagnostics = Diagnostics()
         let place = Place(file: "f", line: 1, column: 1)
-        let secret = Setting(.string("hunter2"), at: place, isExpanded: true)
+        let secret = Setting(.string("hunter2"), at: place, expansions: ["x"])
         let options = OptionReader(
             Setting(.map([.init(key: "t", place: place, setting: secret)]), at: place),
             owner: "o",

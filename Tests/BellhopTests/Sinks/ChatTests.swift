@@ -55,9 +55,61 @@ import Testing
         )
     }
 
+    @Test func `a long text is cut at its end, not where an ampersand stands`() throws {
+        let device = String(repeating: "x", count: 30_000)
+        for kind in ["slack", "discord", "mattermost", "rocket_chat", "teams"] {
+            let delivery = try Delivery.stub(
+                Self.event("start", device: device),
+                message: "R&D & more: {{content.device}}"
+            )
+            #expect(try self.sink(kind).preview(delivery).body.utf8.count > 3900, "\(kind)")
+        }
+    }
+
+    @Test func `a value cannot leave an attribute of the author's HTML`() throws {
+        let event = Self.event("start", device: "https://x\" onclick=\"y")
+        let delivery = try Delivery.stub(event, message: "<a href=\"{{content.device}}\">open</a>")
+        let body = try self.sink("telegram", ",\"html\":true").preview(delivery).body
+        try JSONParser().parse(Bytes(body)) {
+            #expect($0["text"]?.leaf.text == "<a href=\"https://x&quot; onclick=&quot;y\">open</a>")
+        }
+    }
+
+    @Test func `an alert whose id is a way in a URL, or nothing, has a key all the same`() throws {
+        for task in ["..", ".", " ", "\u{0}"] {
+            let event = Event.stub(task: task, json: "{\"content\":{\"type\":\"end\"}}")
+            let head = try self.sink("opsgenie").preview(try Delivery.stub(event)).head[0]
+            #expect(
+                head.hasPrefix("POST https://api.opsgenie.com/v2/alerts/task-") && head.contains("/close?"),
+                "\(head)"
+            )
+        }
+    }
+
+    @Test(arguments: [
+        ("opsgenie", #"{"api_key":"key\nwith newline"}"#, "cannot be sent"),
+        ("ntfy", #"{"topic":"a b"}"#, "'topic' is up to 64"),
+        ("ntfy", #"{"topic":"t","base_url":"https://ntfy.example.org?x=1"}"#, "without ? and #"),
+        ("opsgenie", #"{"api_key":"key123456","headers":{"authorization":"x"}}"#, "is Bellhop's own"),
+        ("webhook", #"{"url":"https://x.example","headers":{"ce-id":"forged"}}"#, "is Bellhop's own"),
+        ("webhook", #"{"url":"https://x.example","cloudevents":{"source":"my hotel 100"}}"#, "URI reference"),
+        ("webhook", #"{"url":"https://x.example","cloudevents":{"type":""}}"#, "'type' is a text"),
+        ("stdout", #"{"format":"cloudevents_binary"}"#, "'format' is one of"),
+        ("pagerduty", #"{"routing_key":"k","severity":"bad"}"#, "'severity' is one of"),
+    ])
+    func `a mistake in the options is told when they are read`(kind: String, json: String, message: String) throws {
+        let type = try #require(Sinks.all.first { $0.kind == kind })
+        let diagnostics = Diagnostics()
+        _ = type.init(name: "s", options: .stub(json, diagnostics), context: .stub())
+        #expect(diagnostics.all.contains { $0.message.contains(message) }, "\(diagnostics.all.map(\.message))")
+    }
+
     // MARK: - Hostile events
 
     static let hostile = [
+        "Ⓐ@channel @\u{345}all", "\u{2028}", "\u{200B}\u{2060}", "\u{3000}", "..", "x\" y=\"z",
+        "R&D: " + String(repeating: "x", count: 30_000),
+        "fire" + String(repeating: "\u{301}", count: 5000), String(repeating: "\n", count: 20_000) + "x",
         "\"quotes\" and \\backslashes\\", "<!channel> <@U123> <!here|x>", "@everyone @here @channel @all @bob",
         "<users/all> <at>everyone</at> <b>bold</b> &amp; &lt;",
         "[click](https://evil.example) <https://evil.example|click>",
@@ -66,10 +118,10 @@ import Testing
         "مرحبا \u{202E}evil\u{202C} \u{2066}x\u{2069}", "🚒👨‍👩‍👧‍👦🏳️‍🌈e\u{301}\u{301}\u{301}", "", " ",
         "{{content.device}} {{{x}}}", "'; DROP TABLE --",
         String(repeating: "<", count: 100_000), String(repeating: "\"", count: 100_000),
-        String(repeating: "👨‍👩‍👧‍👦", count: 5000), String(repeating: "\\", count: 100_000),
-        String(repeating: "é", count: 100_000),
-        String(repeating: "*_", count: 50_000), String(repeating: "@all ", count: 20_000),
-        String(repeating: "a\n", count: 50_000),
+        String(repeating: "👨‍👩‍👧‍👦", count: 5000), String(repeating: "\\", count: 30_000),
+        String(repeating: "é", count: 30_000),
+        String(repeating: "*_", count: 15_000), String(repeating: "@all ", count: 6000),
+        String(repeating: "a\n", count: 15_000),
     ]
 
     /// The whole text a service shows, and its JSON.
@@ -135,7 +187,7 @@ private enum ChatLimits {
         case "telegram":
             let isHTML = json["parse_mode"] != nil
             let tags = ["<b>", "</b>"].reduce(text("text")) { $0.replacing($1, with: "") }
-            let bare = ["&lt;", "&gt;", "&amp;"].reduce(tags) { $0.replacing($1, with: "x") }
+            let bare = ["&lt;", "&gt;", "&amp;", "&quot;"].reduce(tags) { $0.replacing($1, with: "x") }
             #expect(bare.utf16.count <= 4096 && !bare.isEmpty && !mentions(bare), note)
             if isHTML { #expect(!bare.contains("<") && !bare.contains("&"), note) }
         case "pagerduty":
@@ -166,7 +218,7 @@ private enum ChatLimits {
         var isAfterAt = false
         for scalar in text.unicodeScalars {
             if isAfterAt, scalar.properties.isAlphabetic { return true }
-            isAfterAt = scalar == "@" && !before.properties.isAlphabetic
+            isAfterAt = scalar == "@" && !(before.isASCII && before.properties.isAlphabetic)
             before = scalar
         }
         return false

@@ -43,6 +43,12 @@ package struct ChatEndpoint: Sendable {
     static func path(_ path: String, _ options: OptionReader, base: String, secrets: [Secret] = []) -> ChatEndpoint {
         let base = options.string("base_url", default: base)
         let plain = base.hasSuffix("/") ? String(base.dropLast()) : base
+        if base.contains("?") || base.contains("#") {
+            options.diagnostics.error(
+                "'base_url' is where the service is, without ? and # (\(options.owner))",
+                at: options.place(of: "base_url")
+            )
+        }
         return ChatEndpoint(url: Secret(plain + path), option: "base_url", secrets: secrets)
     }
 }
@@ -92,7 +98,10 @@ package struct ChatSink<Service: ChatService>: Sink {
         for delivery in deliveries {
             verdicts.append(
                 await Verdict { () async throws(DeliveryError) -> String in
-                    let answer = try await self.post.exchange(try self.message(delivery), for: delivery)
+                    let message = try await self.post.made(of: delivery) { delivery throws(DeliveryError) in
+                        try self.message(delivery)
+                    }
+                    let answer = try await self.post.exchange(message, for: delivery)
                     let reason = self.post.reason(answer)
                     if let error = self.service.verdict(answer, reason: reason) ?? self.post.verdict(answer) {
                         throw error

@@ -28,10 +28,13 @@ package struct Discord: ChatService {
 
     package func post(_ context: MessageContext) -> ChatPost {
         let message = ChatMessage(context, .markdown)
-        let title = message.title.map { Markup.mended(Truncation.utf16($0, Discord.titleLimit)) }
+        let title = message.title.map { Markup.mendedBackslashes(Truncation.utf16($0, Discord.titleLimit)) }
         let embed = JSONText.object([
             ("title", title.flatMap { $0.isEmpty ? nil : JSONText.string($0) }),
-            ("description", JSONText.string(Markup.mended(Truncation.utf16(message.text, Discord.textLimit)))),
+            (
+                "description",
+                JSONText.string(Markup.mendedBackslashes(Truncation.utf16(message.text, Discord.textLimit)))
+            ),
             ("color", "\(message.mood.colour)"),
             ("timestamp", JSONText.string(context.event.time.formatted(.milliseconds))),
         ])

@@ -20,7 +20,7 @@ package struct Mattermost: ChatService {
 
     package func post(_ context: MessageContext) -> ChatPost {
         let text = ChatMessage(context, .markdown).joined(.markdown)
-        let cut = Markup.mended(Truncation.codePoints(text, Mattermost.limit))
+        let cut = Markup.mendedBackslashes(Truncation.codePoints(text, Mattermost.limit))
         return ChatPost(JSONText.object(["text": JSONText.string(cut)]))
     }
 }

@@ -70,13 +70,16 @@ package struct PagerDuty: ChatService {
 
 /// What joins the events of one alert at a service.
 enum AlertKey {
-    /// The task's id, or the event's own; where it is too long its start and a hash of it.
+    /// The task's id, or the event's own; where it is too long, or nothing to be seen, with a hash of it.
     static func text(_ context: MessageContext, limit: Int) -> String {
-        let text = Markup.withoutControls(context.event.task ?? context.event.id)
-        guard text.unicodeScalars.count > limit else { return text }
+        let id = context.event.task ?? context.event.id
+        let text = Markup.withoutControls(id)
+        // Dots alone would be a way in a URL.
+        let isPlain = !text.isEmpty && !text.allSatisfy { $0 == "." || $0.isWhitespace }
+        if isPlain, text.unicodeScalars.count <= limit { return text }
         // FNV-1a, 64 bits: two alerts whose long ids begin alike stay two.
-        let hash = text.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
-        return String(text.unicodeScalars.prefix(limit - 17)) + "-" + String(hash, radix: 16)
+        let hash = id.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
+        return (isPlain ? String(text.unicodeScalars.prefix(limit - 17)) : "task") + "-" + String(hash, radix: 16)
     }
 }
 

@@ -25,7 +25,9 @@ package struct RocketChat: ChatService {
     package func post(_ context: MessageContext) -> ChatPost {
         let text = ChatMessage(context, RocketChat.markup).joined(RocketChat.markup)
         return ChatPost(
-            JSONText.object(["text": JSONText.string(Markup.mended(Truncation.utf16(text, RocketChat.limit)))])
+            JSONText.object([
+                "text": JSONText.string(Markup.mendedBackslashes(Truncation.utf16(text, RocketChat.limit)))
+            ])
         )
     }
 

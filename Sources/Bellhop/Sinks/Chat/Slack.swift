@@ -26,7 +26,7 @@ package struct Slack: ChatService {
 
     package func post(_ context: MessageContext) -> ChatPost {
         let text = ChatMessage(context, Slack.markup).joined(Slack.markup)
-        let cut = Markup.mended(Truncation.codePoints(text, Slack.limit))
+        let cut = Markup.mendedEntities(Truncation.codePoints(text, Slack.limit))
         return ChatPost(JSONText.object(["text": JSONText.string(cut)]))
     }
 

@@ -25,10 +25,14 @@ package struct Teams: ChatService {
 
     package func post(_ context: MessageContext) -> ChatPost {
         let message = ChatMessage(context, .markdown)
-        let title = message.title.map { Markup.mended(Truncation.utf8($0, Teams.titleLimit)) }
-        let text = Markup.mended(Truncation.utf8(message.text, Teams.textLimit))
+        // One line break is a space in Markdown.
+        func paragraphs(_ text: String) -> String {
+            text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\n\n")
+        }
+        let title = message.title.map { Markup.mendedBackslashes(Truncation.utf8(paragraphs($0), Teams.titleLimit)) }
+        let text = Markup.mendedBackslashes(Truncation.utf8(paragraphs(message.text), Teams.textLimit))
         let blocks = [
-            title.map { self.block($0, weight: "Bolder", message.mood) }, self.block(text, nil, message.mood),
+            title.map { self.block($0, weight: "Bolder", message.mood) }, self.block(text, message.mood),
         ]
         let card = JSONText.object([
             "$schema": "\"http://adaptivecards.io/schemas/adaptive-card.json\"",
@@ -55,19 +59,11 @@ package struct Teams: ChatService {
             }
         return JSONText.object([
             ("type", "\"TextBlock\""),
-            // One line break is a space in Markdown.
-            (
-                "text",
-                JSONText.string(text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\n\n"))
-            ),
+            ("text", JSONText.string(text)),
             ("wrap", "true"),
             ("weight", weight.map { JSONText.string($0) }),
             ("color", JSONText.string(colour)),
         ])
-    }
-
-    private func block(_ text: String, _ weight: String?, _ mood: ChatMessage.Mood) -> String {
-        self.block(text, weight: weight, mood)
     }
 
     /// Old connectors hid a 429 in a body under status 200; some relays still do.

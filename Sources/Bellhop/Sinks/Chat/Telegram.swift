@@ -58,7 +58,8 @@ package struct Telegram: ChatService {
         guard plain.utf16.count <= Telegram.limit else { return (Truncation.utf16(plain, Telegram.limit), false) }
         let bold: @Sendable (String) -> String = { "<b>\($0)</b>" }
         if self.isHTML || context.rule.message == nil {
-            let markup = Markup(bold: bold) { Markup.entities(clean.escape($0)) }
+            // Values may stand in attributes of the author's tags.
+            let markup = Markup(bold: bold) { Markup.entities(clean.escape($0)).replacing("\"", with: "&quot;") }
             return (ChatMessage(context, markup).joined(markup), true)
         }
         let message = ChatMessage(context, clean)
@@ -67,8 +68,17 @@ package struct Telegram: ChatService {
     }
 
     package func verdict(_ answer: HTTPResponse, reason: String) -> DeliveryError? {
+        if answer.status == 400, let chat = self.newChat(answer) {
+            return .permanent(reason: "\(reason); the group is now chat \(chat): set 'chat_id' to it")
+        }
         guard (200...299).contains(answer.status) else { return nil }
         let ok = try? JSONParser().parse(answer.body) { $0["ok"]?.leaf.bool }
         return ok == true ? nil : .permanent(reason: reason)
+    }
+
+    /// Where a group went that became a supergroup.
+    private func newChat(_ answer: HTTPResponse) -> String? {
+        let id = try? JSONParser().parse(answer.body) { $0["parameters"]?["migrate_to_chat_id"]?.leaf.text }
+        return (id ?? nil).flatMap { $0.isEmpty ? nil : $0 }
     }
 }

@@ -120,7 +120,8 @@ struct PolledServer: Sendable {
     /// - `key`: the option that holds the URL.
     /// - `fallback`: the vendor's own address; nil where one must be given.
     init(_ options: OptionReader, key: String = "base_url", default fallback: String?, context: ComponentContext) {
-        var base = fallback.map { options.string(key, default: $0) } ?? options.requiredString(key, "where to read from")
+        var base =
+            fallback.map { options.string(key, default: $0) } ?? options.requiredString(key, "where to read from")
         while base.hasSuffix("/") { base.removeLast() }
         self.base = base
         self.pollInterval = options.duration(
