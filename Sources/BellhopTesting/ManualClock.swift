@@ -75,3 +75,17 @@ package final class ManualClock: WallClock {
         for sleeper in awake { sleeper.continuation.resume() }
     }
 }
+
+/// A clock that stands still, and on which nobody waits.
+package struct StandingClock: WallClock {
+    private let time: Timestamp
+
+    package init(_ time: Timestamp) { self.time = time }
+
+    package func now() -> Timestamp { self.time }
+
+    package func sleep(for duration: Duration) async throws {
+        try Task.checkCancellation()
+        await Task.yield()
+    }
+}

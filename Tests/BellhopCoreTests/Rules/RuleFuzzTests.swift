@@ -8,7 +8,7 @@ import Testing
 @Suite struct RuleFuzzTests {
     @Test(arguments: 0..<10 as Range<UInt64>) func `rule sets mean the same however they are evaluated`(
         seed: UInt64
-    ) throws {
+    ) async throws {
         var world = Fuzz(seed: seed)
         var matches = 0
         for _ in 0..<20 {
@@ -17,6 +17,8 @@ import Testing
             let set = RuleSet(rules, indexedFrom: 0)
             let indexed = RuleEvaluator(set)
             for _ in 0..<40 {
+                // Others wait for one of two threads.
+                await Task.yield()
                 let json = world.event()
                 let event = Event.stub(id: "e1", json: json)
                 let expected = try self.walk(rules, event)
@@ -51,11 +53,13 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<10 as Range<UInt64>) func `any tree is a pattern or refused with a place`(seed: UInt64) throws
-    {
+    @Test(arguments: 0..<10 as Range<UInt64>) func `any tree is a pattern or refused with a place`(
+        seed: UInt64
+    ) async throws {
         var world = Fuzz(seed: seed)
         var refused = 0
         for _ in 0..<300 {
+            await Task.yield()
             let json = world.anything(depth: 0)
             guard let setting = Setting(json: json) else {
                 Issue.record("not JSON: \(json)")

@@ -15,7 +15,11 @@ import Testing
     }
 
     private func sink(_ script: String, _ more: String = "") -> CommandSink {
-        let options = OptionReader.stub("{\"command\":[\"/bin/sh\",\"-c\",\(JSONText.string(script))]\(more)}")
+        // A machine that is busy with other tests must not look like a program that hangs.
+        let patience = more.contains("\"timeout\"") ? "" : #","timeout":"10m""#
+        let options = OptionReader.stub(
+            "{\"command\":[\"/bin/sh\",\"-c\",\(JSONText.string(script))]\(more)\(patience)}"
+        )
         return CommandSink(name: "script", options: options, context: .stub(folder: self.folder.path))
     }
 
@@ -59,10 +63,11 @@ import Testing
     }
 
     @Test func `a program that is not there is tried again`() async throws {
-        let options = OptionReader.stub(#"{"command":["no-such-program-at-all"]}"#)
+        let options = OptionReader.stub(#"{"command":["no-such-program-at-all"],"timeout":"10m"}"#)
         let sink = CommandSink(name: "script", options: options, context: .stub(folder: self.folder.path))
-        guard case .failure(.unreachable(let reason)) = await sink.deliver([try Delivery.stub(.stub())])[0] else {
-            Issue.record("nothing was run")
+        let verdict = await sink.deliver([try Delivery.stub(.stub())])[0]
+        guard case .failure(.unreachable(let reason)) = verdict else {
+            Issue.record("nothing was run, but: \(verdict)")
             return
         }
         #expect(reason.contains("cannot run no-such-program-at-all"))

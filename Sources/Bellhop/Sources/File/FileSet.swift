@@ -118,13 +118,13 @@ actor FileSet {
         guard descriptor >= 0 else {
             throw SourceError("cannot open \(path): \(String(cString: strerror(errno)))")
         }
-        // The name may have passed to another file in between, and the number of an inode to another file.
         let opened = FileIdentity(descriptor: descriptor) ?? identity
-        if self.isOpen(opened) {
+        // The name has passed to another file in between: the next look finds both, in their order.
+        guard opened.device == identity.device, opened.inode == identity.inode, !self.isOpen(opened) else {
             close(descriptor)
             return
         }
-        if opened.inode != identity.inode { place = self.checkpoint[opened] }
+        // The number of an inode may have passed to another file, too.
         if let read = place, !read.head.begins(descriptor) { place = nil }
         let file = try LineFile(
             path: path,

@@ -111,7 +111,7 @@ extension [Event] {
 /// The server that a polling source reads, from its options.
 struct PolledServer: Sendable {
     let url: HTTPURL
-    /// Without a slash at its end.
+    /// A vendor's without a slash at its end.
     let base: String
     let pollInterval: Duration
     let timeout: Duration
@@ -122,7 +122,7 @@ struct PolledServer: Sendable {
     init(_ options: OptionReader, key: String = "base_url", default fallback: String?, context: ComponentContext) {
         var base =
             fallback.map { options.string(key, default: $0) } ?? options.requiredString(key, "where to read from")
-        while base.hasSuffix("/") { base.removeLast() }
+        while fallback != nil, base.hasSuffix("/") { base.removeLast() }
         self.base = base
         self.pollInterval = options.duration(
             "poll_interval",
@@ -156,9 +156,18 @@ struct PolledServer: Sendable {
         headers: [HTTPHeader],
         body: Bytes? = nil
     ) -> HTTPRequest {
+        self.request(method, url: self.base + pathAndQuery, headers: headers, body: body)
+    }
+
+    func request(
+        _ method: HTTPRequest.Method,
+        url: String,
+        headers: [HTTPHeader],
+        body: Bytes? = nil
+    ) -> HTTPRequest {
         HTTPRequest(
             method: method,
-            url: Secret(self.base + pathAndQuery),
+            url: Secret(url),
             headers: headers,
             body: body,
             timeout: self.timeout,
