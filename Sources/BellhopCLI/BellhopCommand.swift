@@ -12,6 +12,7 @@ struct BellhopCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, SendCommand.self,
+            GetCommand.self,
             PipeCommand.self, InitCommand.self, WhyCommand.self, DeliveriesCommand.self, DeadLettersCommand.self,
             RejectedCommand.self, ReferenceCommand.self, SimulateCommand.self,
         ]
@@ -36,4 +37,5 @@ extension ExitCode {
     /// The answer is no: a check failed, something was not delivered.
     static let no = ExitCode(1)
     static let tryAgain = ExitCode(75)
+    static let notPermitted = ExitCode(77)
 }

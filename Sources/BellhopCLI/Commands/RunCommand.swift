@@ -29,6 +29,12 @@ struct RunCommand: AsyncParsableCommand {
         let (level, format) = (self.logLevel, self.logFormat)
         let logger = Logger(label: "bellhop") { _ in LogOutput(level: level, format: format) }
         let loaded = try self.config.load(logger, once: self.once)
+        try await Self.carry(loaded, sources: loaded.sources, logger)
+    }
+
+    /// Carries what these sources give out, until somebody stops it or, where the context says `once`, all is settled.
+    /// - Throws: the exit code.
+    static func carry(_ loaded: Configuration, sources: [any Source], _ logger: Logger) async throws {
         let spool: SQLiteSpool
         let lock: OwnerLock
         do {
@@ -42,14 +48,14 @@ struct RunCommand: AsyncParsableCommand {
         logger.info("\(self.inForce(loaded))")
         await self.warnOfForgotten(loaded, spool, logger)
         let pipeline = Pipeline(
-            sources: loaded.sources,
+            sources: sources,
             sinks: loaded.sinks,
             rules: loaded.rules,
             spool: spool,
             retention: loaded.retention,
             context: loaded.context
         )
-        let progress = Progress(tally: loaded.context.tally, sources: loaded.sources.map(\.name))
+        let progress = Progress(tally: loaded.context.tally, sources: sources.map(\.name))
         var fault: String?
         do {
             try await self.run(pipeline, progress, logger)
@@ -64,10 +70,10 @@ struct RunCommand: AsyncParsableCommand {
         Terminal.shared.show("")
         if let fault { printError(fault) }
         logger.info("\(Self.summary(counts, pending: pending, took: SystemClock().now() - started))")
-        if fault != nil || (self.once && !Self.isWell(counts, pending: pending)) { throw ExitCode.no }
+        if fault != nil || (loaded.context.once && !Self.isWell(counts, pending: pending)) { throw ExitCode.no }
     }
 
-    private func run(_ pipeline: Pipeline, _ progress: Progress, _ logger: Logger) async throws {
+    private static func run(_ pipeline: Pipeline, _ progress: Progress, _ logger: Logger) async throws {
         var quiet = logger
         quiet.logLevel = .error
         let group = ServiceGroup(
@@ -125,7 +131,7 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
-    private func inForce(_ loaded: Configuration) -> String {
+    private static func inForce(_ loaded: Configuration) -> String {
         let sources = loaded.sources.map { "\($0.name) (\(type(of: $0).kind), \($0.address))" }.joined(separator: ", ")
         let sinks = loaded.sinks.map { "\($0.name) (\(type(of: $0).kind), \($0.address))" }.joined(separator: ", ")
         let count = loaded.rules.rules.count
@@ -134,7 +140,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     /// Deliveries for a sink that the configuration no longer has would wait unseen.
-    private func warnOfForgotten(_ loaded: Configuration, _ spool: SQLiteSpool, _ logger: Logger) async {
+    private static func warnOfForgotten(_ loaded: Configuration, _ spool: SQLiteSpool, _ logger: Logger) async {
         let known = Set(loaded.sinks.map(\.name))
         for (sink, count) in (try? await spool.pendingSinks(but: known)) ?? [:] {
             logger.warning("\(count) deliveries wait for the sink '\(sink)', which the configuration does not have")

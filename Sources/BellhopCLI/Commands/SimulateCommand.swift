@@ -9,7 +9,7 @@ struct SimulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "simulate",
         abstract: "Play a vendor's API or a receiver on loopback.",
-        subcommands: [RelayPro.self, Receiver.self]
+        subcommands: [RelayPro.self, Trieve.self, Receiver.self]
     )
 
     struct RelayPro: AsyncParsableCommand {
@@ -51,6 +51,43 @@ struct SimulateCommand: AsyncParsableCommand {
             print(
                 "\(simulator.requests) requests, \(simulator.servedIDs.count) of \(simulator.ids.count) events given out"
             )
+            await server.close()
+        }
+    }
+
+    struct Trieve: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "trieve",
+            abstract: "A Trieve server's analytics: both lists, and one event by its id.",
+            discussion: "Quirks:\n"
+                + TrieveQuirk.allCases
+                .map { "  \($0.rawValue)\(String(repeating: " ", count: 16 - $0.rawValue.count))\($0.explanation)" }
+                .joined(separator: "\n")
+        )
+
+        @Option(help: "0 for a free one.")
+        var port = 8750
+        @Option(help: "Events of the last hours.")
+        var events = 100
+        @Option(help: "A trap to play; may be given several times.")
+        var quirk: [TrieveQuirk] = []
+        @Option(help: "The key to accept.")
+        var apiKey = "tr-key123"
+
+        func run() async throws {
+            var settings = TrieveSimulator.Settings()
+            settings.quirks = Set(self.quirk)
+            settings.apiKey = self.apiKey
+            let start = SystemClock().now() - .seconds(2 * self.events)
+            let rows = TrieveSimulator.rows(self.events, from: start, pace: 2, dataset: settings.dataset)
+            let simulator = TrieveSimulator(settings, rows: rows, now: { SystemClock().now() })
+            let server = try await RelayPro.serve(port: self.port) { simulator.answer($0) }
+            print(
+                "a Trieve server listens at \(server.url) (base_url), key \(self.apiKey), dataset \(settings.dataset)"
+            )
+            print("an event: \(rows.first { $0.dataset == settings.dataset }?.id ?? "none")")
+            fflush(nil)
+            await waitForSignal()
             await server.close()
         }
     }
@@ -144,3 +181,4 @@ private func waitForSignal() async {
 }
 
 extension RelayQuirk: ExpressibleByArgument {}
+extension TrieveQuirk: ExpressibleByArgument {}

@@ -3,6 +3,8 @@ package struct Event: Sendable {
     /// The name of the source's instance in the configuration.
     package let source: String
     package let id: String
+    /// Which of several kinds of things its source gives out it is; nil where there is one kind.
+    package let kind: String?
     package let time: Timestamp
     /// What joins the events of one alert (`task.id`); nil when the event belongs to none.
     package let task: String?
@@ -15,6 +17,7 @@ package struct Event: Sendable {
     package init(
         source: String,
         id: String,
+        kind: String? = nil,
         time: Timestamp,
         task: String? = nil,
         data: Bytes,
@@ -22,6 +25,7 @@ package struct Event: Sendable {
     ) {
         self.source = source
         self.id = id
+        self.kind = kind
         self.time = time
         self.task = task
         self.data = data
@@ -33,6 +37,7 @@ package struct Event: Sendable {
         Event(
             source: self.source,
             id: self.id,
+            kind: self.kind,
             time: self.time,
             task: self.task,
             data: self.data.copy(),

@@ -27,7 +27,7 @@ package struct FieldCatalogue: Sendable {
         case "event" where path.names[1] == "data": return self.known(FieldPath(Array(path.names.dropFirst(2))))
         case "event":
             if FieldSource.envelopeFields.contains(rest) { return .fine }
-            let hint = "; event has id, source, time and data (the event as it came, like event.data.\(rest))"
+            let hint = "; event has id, source, time, kind and data (the event as it came, like event.data.\(rest))"
             return .notOurs(hint: hint)
         default: return self.known(path)
         }

@@ -2,7 +2,7 @@
 enum FieldSource {
     static let envelopeName = "event"
     /// What stands behind `event.`, beside `event.data`.
-    static let envelopeFields = ["id", "source", "time"]
+    static let envelopeFields = ["id", "source", "time", "kind"]
 
     case document(FieldPath)
     case data(FieldPath)
@@ -48,6 +48,7 @@ extension Event {
         switch name {
         case "id": self.id
         case "source": self.source
+        case "kind": self.kind
         case "time": self.time.description
         default: nil
         }

@@ -5,13 +5,13 @@ import Testing
 
 /// Random rules on random events: what the compiled rules say, with and without the index, is what walking each
 /// document says; explanations agree; and nothing crashes, whatever is written.
-@Suite struct RuleFuzzTests {
-    @Test(arguments: 0..<10 as Range<UInt64>) func `rule sets mean the same however they are evaluated`(
+@Suite(.serialized) struct RuleFuzzTests {
+    @Test(arguments: 0..<6 as Range<UInt64>) func `rule sets mean the same however they are evaluated`(
         seed: UInt64
     ) async throws {
         var world = Fuzz(seed: seed)
         var matches = 0
-        for _ in 0..<20 {
+        for _ in 0..<12 {
             let rules = try (0..<world.number(1...40)).map { try world.rule("r\($0)") }
             let linear = RuleEvaluator(RuleSet(rules, indexedFrom: .max))
             let set = RuleSet(rules, indexedFrom: 0)
@@ -33,7 +33,7 @@ import Testing
             }
         }
         // Or the test would say nothing.
-        #expect(matches > 150)
+        #expect(matches > 80)
     }
 
     /// The meaning of a list of rules, in its plainest form.
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test(arguments: 0..<10 as Range<UInt64>) func `any tree is a pattern or refused with a place`(
+    @Test(arguments: 0..<6 as Range<UInt64>) func `any tree is a pattern or refused with a place`(
         seed: UInt64
     ) async throws {
         var world = Fuzz(seed: seed)

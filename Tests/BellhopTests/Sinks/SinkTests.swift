@@ -1,5 +1,6 @@
 import BellhopCore
 import BellhopTesting
+import Foundation
 import Testing
 
 @testable import Bellhop
@@ -29,7 +30,9 @@ enum ReferenceCheck {
         let diagnostics = Diagnostics()
         // Every variable it mentions; a URL is good for a key too.
         let names = type.reference.split(separator: "${").dropFirst().map { $0.prefix { $0.isLetter || $0 == "_" } }
-        let environment = Dictionary(names.map { (String($0), "https://example.org/x") }) { first, _ in first }
+        let environment = Dictionary(
+            names.map { (String($0), $0.hasSuffix("DATASET") ? UUID().uuidString : "https://example.org/x") }
+        ) { first, _ in first }
         let setting = try #require(ConfigurationReader(environment: environment).setting(type.reference))
         let options = OptionReader(setting, owner: type.kind, diagnostics: diagnostics)
         _ = options.optional("kind")

@@ -42,6 +42,12 @@ struct PollFailure: Error, Hashable {
         }
     }
 
+    init(reason: String, patience: Patience, status: Int?) {
+        self.reason = reason
+        self.patience = patience
+        self.status = status
+    }
+
     init(_ error: HTTPError) {
         self.reason = "\(error)"
         // What the network guard refuses, and headers that cannot be sent, only a person can change.

@@ -18,10 +18,13 @@ struct Poller: Sendable {
 
     /// Asks until there is an answer.
     ///
-    /// - `attempt`: nil asks again at once.
+    /// - `patience`: failures after which it gives up; nil is for ever.
     ///
     /// - Throws: ``SourceError`` where somebody waits for the end (`--once`), and `CancellationError`.
-    func ask<Answer>(_ attempt: () async throws(PollFailure) -> Answer) async throws -> Answer {
+    func ask<Answer>(
+        patience: Int? = nil,
+        _ attempt: () async throws(PollFailure) -> Answer
+    ) async throws -> Answer {
         var failures = 0
         while true {
             try Task.checkCancellation()
@@ -30,6 +33,9 @@ struct Poller: Sendable {
             } catch {
                 try Task.checkCancellation()
                 failures += 1
+                if let patience, failures >= patience || error.patience == .rarely {
+                    throw SourceError(error.reason, status: error.status)
+                }
                 try await self.wait(after: error, failures: failures)
             }
         }
@@ -63,7 +69,7 @@ struct Poller: Sendable {
         let told = self.context.tally.current.sources[self.source]?.problem
         self.context.tally.source(self.source) { $0.problem = failure.reason }
         if self.context.once && (failure.patience == .rarely || failures >= 6) {
-            throw SourceError(failure.reason)
+            throw SourceError(failure.reason, status: failure.status)
         }
         let delay = failure.delay(failures: failures, jitter: Double.random(in: 0...1))
         if told != failure.reason {

@@ -24,7 +24,7 @@ package struct RelayProSource: Source {
     private let server: PolledServer
     private let subscriber: String
     private let authorization: HTTPHeader
-    private let settings: RelayWalk.Settings
+    private var settings: RelayWalk.Settings
     private let context: ComponentContext
     private let poller: Poller
 
@@ -115,6 +115,46 @@ package struct RelayProSource: Source {
             let interval = self.server.pollInterval
             try await self.poller.pause(walk.wantsShortInterval ? min(interval, .seconds(1)) : interval)
         }
+    }
+
+    /// The API has no route for one event, so this reads from `since` on until it comes.
+    package func find(_ id: String, since: Timestamp) async -> FoundEvent {
+        var settings = self.settings
+        settings.startFrom = self.context.clock.now() - since
+        let reader = self.reading(settings)
+        let channel = Channel()
+        do {
+            let found = try await withThrowingTaskGroup(of: Event?.self) { group in
+                group.addTask {
+                    try await reader.run(from: nil, into: channel)
+                    return nil
+                }
+                group.addTask {
+                    for await handoff in channel.handoffs {
+                        // Nothing is new once the whole stretch has been read twice.
+                        handoff.answer(.success(Receipt(new: 0, known: handoff.batch.events.count)))
+                        if let event = handoff.batch.events.first(where: { $0.id == id }) { return event }
+                    }
+                    return nil
+                }
+                let first = try await group.next() ?? nil
+                channel.close()
+                group.cancelAll()
+                return first
+            }
+            if let found { return .event(found) }
+        } catch {
+            return FoundEvent(error)
+        }
+        return .absent(
+            "\(self.address) gave out no event '\(id)' since \(since.formatted(.seconds)); look further back with --since"
+        )
+    }
+
+    private func reading(_ settings: RelayWalk.Settings) -> RelayProSource {
+        var copy = self
+        copy.settings = settings
+        return copy
     }
 
     private enum Answer {

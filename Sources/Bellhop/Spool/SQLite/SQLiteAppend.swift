@@ -65,14 +65,14 @@ struct SQLiteAppend {
         try self.db
             .cachedStatement(
                 sql: """
-                    INSERT INTO event(id, source, digest, key, time, task, accepted, data, normalized)
-                    VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    INSERT INTO event(id, source, digest, key, time, task, accepted, data, normalized, kind)
+                    VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """
             )
             .execute(
                 arguments: [
                     row, source, digest, event.id, event.time.nanoseconds, event.task, self.now.nanoseconds,
-                    self.data(event.data), event.normalized.map(self.data),
+                    self.data(event.data), event.normalized.map(self.data), event.kind,
                 ]
             )
     }

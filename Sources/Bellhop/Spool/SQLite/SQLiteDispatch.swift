@@ -12,7 +12,7 @@ extension SQLiteSpool {
         try await self.read { db in
             let statement = try db.cachedStatement(
                 sql: """
-                    SELECT d.id, r.name, d.lane, d.attempts, d.due, coalesce(d.retried, e.accepted), s.name, e.key, e.time, e.task, e.data, e.normalized
+                    SELECT d.id, r.name, d.lane, d.attempts, d.due, coalesce(d.retried, e.accepted), s.name, e.key, e.time, e.task, e.data, e.normalized, e.kind
                     FROM delivery d JOIN event e ON e.id = d.event JOIN rule r ON r.id = d.rule
                     JOIN source s ON s.id = e.source
                     WHERE d.state = 0 AND d.sink = (SELECT id FROM sink WHERE name = ?) AND d.id > ?

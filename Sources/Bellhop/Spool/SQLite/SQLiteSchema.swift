@@ -75,6 +75,9 @@ enum SQLiteSchema {
                 sql: "CREATE INDEX deliveryLane ON delivery(sink, lane, id) WHERE state = 0 AND lane IS NOT NULL"
             )
         }
+        migrator.registerMigration("3: kinds of events") { db in
+            try db.execute(sql: "ALTER TABLE event ADD COLUMN kind TEXT")
+        }
         return migrator
     }
 

@@ -123,7 +123,7 @@ package struct SQLiteSpool: Spool {
         try await self.read { db in
             let statement = try db.cachedStatement(
                 sql: """
-                    SELECT s.name, e.key, e.time, e.task, e.data, e.normalized
+                    SELECT s.name, e.key, e.time, e.task, e.data, e.normalized, e.kind
                     FROM delivery d JOIN event e ON e.id = d.event JOIN source s ON s.id = e.source WHERE d.id = ?
                     """
             )
@@ -156,11 +156,12 @@ extension SQLiteSpool {
         do { return try await self.database.write(body) } catch { throw SQLiteSpool.translate(error, self.path) }
     }
 
-    /// Reads source name, key, time, task, data and normalized from six columns.
+    /// Reads source name, key, time, task, data, normalized and kind from seven columns.
     static func event(_ row: Row, from column: Int) -> Event {
         Event(
             source: row[column],
             id: row[column + 1],
+            kind: row[column + 6],
             time: Timestamp(nanoseconds: row[column + 2]),
             task: row[column + 3],
             data: self.bytes(row, column + 4) ?? Bytes(),
