@@ -36,6 +36,7 @@ package struct RuleSet: Sendable {
         self.tree = tree
         self.dataTree = dataTree
         self.envelopeNames = sources.joined().map { if case .envelope(let name) = $0 { name } else { nil } }
+        self.asksForEnvelope = self.envelopeNames.contains { $0 != nil }
         self.walks = branches.map { branch in
             (FieldSource.documentShape(of: branch.shape), FieldSource.dataShape(of: branch.shape))
         }
@@ -44,7 +45,7 @@ package struct RuleSet: Sendable {
     }
 
     /// Whether any rule asks for what Bellhop knows of an event beside its JSON (`event.id`, `event.time`, …).
-    package var asksForEnvelope: Bool { self.envelopeNames.contains { $0 != nil } }
+    package let asksForEnvelope: Bool
 
     package subscript(name name: String) -> Rule? { self.numbers[name].map { self.rules[$0] } }
 }
