@@ -90,10 +90,16 @@ package final class RuleEvaluator {
 
     /// Whether any rule matches bytes that belong to no source and are followed by ``Bytes/padding`` readable ones; nil
     /// where they are no object.
-    package func matchesAny(start: UnsafeRawPointer, count: Int) throws(JSONError) -> Bool? {
+    ///
+    /// - `makeEvent`: what Bellhop knows of them beside their JSON; asked only when a rule comes to that.
+    package func matchesAny(
+        start: UnsafeRawPointer,
+        count: Int,
+        makeEvent: (() -> Event?)? = nil
+    ) throws(JSONError) -> Bool? {
         let document = try self.parser.parse(start: start, count: count)
         guard document.kind == .object else { return nil }
-        let subject = Subject(document: document, data: document, event: nil)
+        let subject = Subject(document: document, data: document, event: nil, makeEvent: makeEvent)
         self.read(subject)
         guard self.ruleSet.index == nil else {
             return (0..<self.candidates.count).contains { self.holds(self.candidates[$0], subject) }
@@ -107,6 +113,9 @@ package final class RuleEvaluator {
         let data: JSON
         /// Nil in a pipe.
         let event: Event?
+        var makeEvent: (() -> Event?)?
+
+        var knownEvent: Event? { self.event ?? self.makeEvent?() }
     }
 
     private func read(_ subject: Subject) {
@@ -183,7 +192,7 @@ package final class RuleEvaluator {
             case .document(let slot): leaf = self.values[slot]
             case .data(let slot): leaf = self.dataValues[slot]
             case .envelope:
-                guard self.envelopeHolds(number, test, subject.event) else { return false }
+                guard self.envelopeHolds(number, test, subject.knownEvent) else { return false }
                 continue
             }
             // An array on the way: only the walk knows which elements belong together.
@@ -199,7 +208,7 @@ package final class RuleEvaluator {
         return self.compiled.branches[branch].tests.allSatisfy { number in
             let test = self.compiled.tests[number]
             guard case .envelope = test.source else { return true }
-            return self.envelopeHolds(number, test, subject.event)
+            return self.envelopeHolds(number, test, subject.knownEvent)
         }
     }
 
