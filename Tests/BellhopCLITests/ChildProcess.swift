@@ -15,7 +15,7 @@ final class ChildProcess: Sendable {
     private let folder: TemporaryFolder
     private let name: String
 
-    private static let binary: String = {
+    static let binary: String = {
         // `scripts/chaos` tests the release build.
         if let path = ProcessInfo.processInfo.environment["BELLHOP_BINARY"] { return path }
         // Beside the test bundle.

@@ -107,6 +107,31 @@ import Testing
         await world.close()
     }
 
+    @Test func `standard input is read to its end, however it pauses`() async throws {
+        try self.folder.write(
+            "bellhop.yaml",
+            """
+            sources: { in: { kind: file, path: "-" } }
+            sinks: { audit: { kind: file, path: audit.ndjson } }
+            rules: [{ name: all, send: audit }]
+            """
+        )
+        // More than a pipe holds, with pauses, and a last line without an end.
+        let script = """
+            for part in 1 2 3; do seq ${part}00000 $((${part}00000 + 9999)) | sed 's/.*/{"event_id":"e&"}/'; sleep 0.3; done
+            printf '{"event_id":"last"}'
+            """
+        let binary = ChildProcess.binary
+        let piped = try ChildProcess(
+            program: "sh",
+            ["-c", "(\(script)) | '\(binary)' run --once"],
+            in: self.folder
+        )
+        let result = await piped.result()
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(self.audited.count == 30_001 && Set(self.audited).count == 30_001 && self.audited.last == "last")
+    }
+
     @Test func `get searches a source that has no route for one event`() async throws {
         let world = try await self.world(events: 30)
         let id = try #require(world.api.ids.min())

@@ -202,6 +202,24 @@ import Testing
         #expect(self.numbers == [0, 1] && self.bench.rejected.isEmpty)
     }
 
+    @Test func `a pipe that pauses is waited for, and does not hold who wants to stop`() async throws {
+        let path = "\(self.folder.path)/fifo"
+        #expect(mkfifo(path, 0o600) == 0)
+        // Both ends, so that it is never at its end.
+        let writer = open(path, O_RDWR)
+        defer { close(writer) }
+        let source = self.source("fifo", #","follow":true"#, once: false)
+        async let read: Void = self.bench.run(source) { $0.events.count >= 3 }
+        for number in 0..<3 {
+            let line = Array((Self.line(number) + "\n").utf8)
+            _ = line.withUnsafeBytes { Foundation.write(writer, $0.baseAddress, $0.count) }
+            while self.bench.events.count <= number { try await Task.sleep(for: .milliseconds(2)) }
+        }
+        // Ends although the pipe stays open and silent.
+        try await read
+        #expect(self.numbers == [0, 1, 2])
+    }
+
     @Test func `a batch that the spool refuses is read again`() async throws {
         try self.folder.write("in.ndjson", (0..<10).map { Self.line($0) + "\n" }.joined())
         await #expect(throws: SourceError.self) {

@@ -80,6 +80,8 @@ struct FileHead: Codable, Hashable {
 struct FileIdentity: Hashable {
     let device: UInt64
     let inode: UInt64
+    /// False for pipes and terminals, which have no size and no place to go on from.
+    let isRegular: Bool
     let size: Int64
     /// In nanoseconds since 1970.
     let modified: Int64
@@ -87,6 +89,7 @@ struct FileIdentity: Hashable {
     init(_ status: stat) {
         self.device = UInt64(status.st_dev)
         self.inode = UInt64(status.st_ino)
+        self.isRegular = status.st_mode & S_IFMT == S_IFREG
         self.size = Int64(status.st_size)
         self.modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
     }

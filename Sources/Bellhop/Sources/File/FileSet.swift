@@ -15,16 +15,13 @@ actor FileSet {
         var isPattern: Bool { self.path.contains { "*?[".contains($0) } }
     }
 
-    struct Lines: Sendable {
-        let lines: [LineFile.Line]
-        let file: FileCheckpoint.File
-    }
-
-    struct Step: Sendable {
-        /// Nil when there is nothing more at the moment.
-        let lines: Lines?
-        /// What is true once the lines are on disk.
-        let checkpoint: FileCheckpoint
+    enum Step: Sendable {
+        /// Some lines of a file, and what is true once they are on disk.
+        case lines([LineFile.Line], of: FileCheckpoint.File, FileCheckpoint)
+        /// More is on its way: half a line has been read, or a pipe pauses.
+        case unfinished
+        /// There is nothing more at the moment.
+        case caughtUp
     }
 
     private let executor = BlockingExecutor(label: "bellhop-read-files")
@@ -56,22 +53,19 @@ actor FileSet {
         for file in self.open {
             if file.wasCut { try self.begin(again: file, now) }
         }
-        for index in self.open.indices {
-            let file = self.open[index]
-            if file.isAtEnd, file.isFinite { continue }
+        for file in self.open where !(file.isAtEnd && file.isFinite) {
+            guard file.isReadable else { return .unfinished }
             let lines = try file.lines(isFollowed: self.settings.isFollowed)
             guard !lines.isEmpty else {
-                if !file.isAtEnd {
-                    return Step(lines: Lines(lines: [], file: file.checkpoint), checkpoint: self.checkpoint)
-                }
+                if !file.isAtEnd { return .unfinished }
                 continue
             }
             self.endedAt[ObjectIdentifier(file)] = nil
             self.checkpoint.update(file.checkpoint)
-            return Step(lines: Lines(lines: lines, file: file.checkpoint), checkpoint: self.checkpoint)
+            return .lines(lines, of: file.checkpoint, self.checkpoint)
         }
         self.letGo(now)
-        return Step(lines: nil, checkpoint: self.checkpoint)
+        return .caughtUp
     }
 
     // MARK: - Finding files
@@ -114,7 +108,8 @@ actor FileSet {
             // It was cut while nobody looked.
             if !isCompressed, identity.size < read.offset { place = nil }
         }
-        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC)
+        // Non-blocking: a FIFO would wait for somebody to write.
+        let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw SourceError("cannot open \(path): \(String(cString: strerror(errno)))")
         }

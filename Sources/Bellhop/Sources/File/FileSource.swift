@@ -59,24 +59,29 @@ package struct FileSource: Source {
         let files = FileSet(self.files, from: start ?? FileCheckpoint(), logger: self.poller.logger)
         while true {
             try Task.checkCancellation()
-            let step = try await files.next(now: self.context.clock.now())
-            if let lines = step.lines {
-                try await channel.send(self.batch(lines, step.checkpoint))
+            switch try await files.next(now: self.context.clock.now()) {
+            case .lines(let lines, let file, let checkpoint):
+                try await channel.send(self.batch(lines, of: file, checkpoint))
                 self.poller.recovered()
-                continue
+            case .unfinished: break
+            case .caughtUp:
+                self.poller.caughtUp()
+                if self.context.once { return }
+                try await self.context.clock.sleep(for: self.pollInterval)
             }
-            self.poller.caughtUp()
-            if self.context.once { return }
-            try await self.context.clock.sleep(for: self.pollInterval)
         }
     }
 
-    private func batch(_ lines: FileSet.Lines, _ checkpoint: FileCheckpoint) -> Batch {
+    private func batch(
+        _ lines: [LineFile.Line],
+        of file: FileCheckpoint.File,
+        _ checkpoint: FileCheckpoint
+    ) -> Batch {
         var events: [Event] = []
         var rejected: [RejectedEvent] = []
         let now = self.context.clock.now()
-        for line in lines.lines where !line.data.isBlank {
-            let place = "\(lines.file.path):\(line.number)"
+        for line in lines where !line.data.isBlank {
+            let place = "\(file.path):\(line.number)"
             guard !line.isTooLong else {
                 let limit = LineFile.lineLimit
                 rejected.append(
@@ -86,7 +91,7 @@ package struct FileSource: Source {
             }
             do {
                 let event = try self.fields.event(line.data, source: self.name, now: now) {
-                    "\(lines.file.device)-\(lines.file.inode)-\(lines.file.epoch)-\(line.offset)"
+                    "\(file.device)-\(file.inode)-\(file.epoch)-\(line.offset)"
                 }
                 events.append(event)
             } catch {

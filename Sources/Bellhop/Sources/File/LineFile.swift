@@ -23,6 +23,8 @@ final class LineFile {
     /// Longer lines are rejected, with their start.
     static let lineLimit = 8 << 20
     private static let blockSize = 256 * 1024
+    /// Milliseconds.
+    private static let pipePatience: Int32 = 200
 
     /// - `descriptor`: becomes this object's own.
     /// - `from`: where an earlier run left off.
@@ -63,7 +65,8 @@ final class LineFile {
 
     /// Whether it is shorter than what was read of it: somebody has cut it (copytruncate).
     var wasCut: Bool {
-        guard self.decompressor == nil, let now = FileIdentity(descriptor: self.descriptor) else { return false }
+        guard self.identity.isRegular, self.decompressor == nil, let now = FileIdentity(descriptor: self.descriptor)
+        else { return false }
         return now.size < self.offset + Int64(self.rest.count)
     }
 
@@ -74,6 +77,13 @@ final class LineFile {
         /// From 1.
         let number: Int64
         let isTooLong: Bool
+    }
+
+    /// Whether a read would not wait. A pipe is waited for a moment, so that whoever wants to stop is heard.
+    var isReadable: Bool {
+        if self.identity.isRegular { return true }
+        var poll = pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0)
+        return Foundation.poll(&poll, 1, LineFile.pipePatience) > 0
     }
 
     /// Reads a block and gives out the lines it completes; none at the end. At the end of a file that is not followed,
