@@ -137,9 +137,12 @@ extension EventFilter {
     /// Nil where the line is no object. Only a rule that comes to `event.time` and its like costs the whole event.
     private func matches(_ start: UnsafeRawPointer, _ count: Int, _ evaluator: RuleEvaluator) throws -> Bool? {
         guard self.rules.asksForEnvelope else { return try evaluator.matchesAny(start: start, count: count) }
+        var made: Event?
         return try evaluator.matchesAny(start: start, count: count) {
+            if let made { return made }
             let data = Bytes(copying: UnsafeRawBufferPointer(start: start, count: count))
-            return try? SampleEvents.event(data, source: "stdin", now: SystemClock().now())
+            made = try? SampleEvents.event(data, source: "stdin", now: SystemClock().now())
+            return made
         }
     }
 }

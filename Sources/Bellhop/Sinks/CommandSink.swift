@@ -57,7 +57,7 @@ package struct CommandSink: Sink {
         }
         self.variables = variables.map { ($0.name, Secret($0.value)) }
         self.directory = context.path(options.string("directory", default: "."))
-        self.payload = PayloadOption.read(options, PayloadFormat.lines, context)
+        self.payload = PayloadOption.read(options, PayloadFormat.lines)
         self.timeout = options.duration("timeout", default: .seconds(30), in: .milliseconds(100)...(.seconds(3600)))
         let onUnknown = options.choice("on_unknown", default: UnknownPolicy.retry)
         self.dispatch = DispatchPolicy(

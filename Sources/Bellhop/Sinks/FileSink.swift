@@ -25,7 +25,7 @@ package struct FileSink: Sink {
         self.name = name
         let path = options.requiredString("path", "the file to append to")
         self.address = path.isEmpty ? "?" : context.path(path)
-        self.payload = PayloadOption.read(options, PayloadFormat.lines, context)
+        self.payload = PayloadOption.read(options, PayloadFormat.lines)
         let fsync = options.choice("fsync", default: AppendedFile.Sync.everyBatch)
         let hasRotation = options.optional("rotate") != nil
         let rotate = options.nested("rotate")

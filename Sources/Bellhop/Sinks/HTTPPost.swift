@@ -96,22 +96,45 @@ struct HTTPPost: Sendable {
 
     var executor: any TaskExecutor { self.context.http.executor }
 
-    /// Makes what is posted of a delivery. Large events are made elsewhere: this runs on the thread that sends for all.
-    func made<Made: Sendable>(
+    /// Posts deliveries, one after the other.
+    ///
+    /// - `make`: what is posted of one.
+    /// - `judge`: what an answer means where its status alone would mislead.
+    func deliver(
+        _ deliveries: [Delivery],
+        make: @escaping @Sendable (Delivery) throws(DeliveryError) -> Message,
+        judge: @Sendable (HTTPResponse) -> DeliveryError? = { _ in nil }
+    ) async -> [Verdict] {
+        var verdicts: [Verdict] = []
+        for delivery in deliveries {
+            verdicts.append(
+                await Verdict { () async throws(DeliveryError) -> String in
+                    let message = try await self.made(of: delivery, make)
+                    let answer = try await self.exchange(message, for: delivery)
+                    if let error = judge(answer) ?? self.verdict(answer) { throw error }
+                    return "HTTP \(answer.status)"
+                }
+            )
+        }
+        return verdicts
+    }
+
+    /// Large events are made into messages elsewhere: this runs on the thread that sends for all.
+    private func made(
         of delivery: Delivery,
-        _ make: @escaping @Sendable (Delivery) throws(DeliveryError) -> Made
-    ) async throws(DeliveryError) -> Made {
+        _ make: @escaping @Sendable (Delivery) throws(DeliveryError) -> Message
+    ) async throws(DeliveryError) -> Message {
         guard delivery.event.data.count > 16_384 else { return try make(delivery) }
         let result = await withTaskExecutorPreference(globalConcurrentExecutor) {
-            await HTTPPost.elsewhere { () throws(DeliveryError) -> Made in try make(delivery) }
+            await HTTPPost.elsewhere { () throws(DeliveryError) -> Message in try make(delivery) }
         }
         return try result.get()
     }
 
-    @concurrent private static func elsewhere<Made: Sendable>(
-        _ make: @Sendable () throws(DeliveryError) -> Made
-    ) async -> Result<Made, DeliveryError> {
-        Result { () throws(DeliveryError) -> Made in try make() }
+    @concurrent private static func elsewhere(
+        _ make: @Sendable () throws(DeliveryError) -> Message
+    ) async -> Result<Message, DeliveryError> {
+        Result { () throws(DeliveryError) -> Message in try make() }
     }
 
     /// What is posted of one delivery.
@@ -125,7 +148,7 @@ struct HTTPPost: Sendable {
 
     /// The whole request for a delivery, as it leaves now.
     /// - Throws: ``DeliveryError`` for what cannot be sent.
-    func request(_ message: Message, for delivery: Delivery) throws(DeliveryError) -> HTTPRequest {
+    private func request(_ message: Message, for delivery: Delivery) throws(DeliveryError) -> HTTPRequest {
         guard message.body.count <= self.bodyLimit else {
             let count = message.body.count
             throw .unsendable(reason: "the body has \(count) bytes, more than 'body_limit' (\(self.bodyLimit))")
@@ -154,20 +177,13 @@ struct HTTPPost: Sendable {
     }
 
     /// The answer, whatever its status; or why there is none.
-    func exchange(_ message: Message, for delivery: Delivery) async throws(DeliveryError) -> HTTPResponse {
+    private func exchange(_ message: Message, for delivery: Delivery) async throws(DeliveryError) -> HTTPResponse {
         let request = try self.request(message, for: delivery)
         do {
             return try await self.context.http.send(request)
         } catch {
             throw self.verdict(error)
         }
-    }
-
-    /// The answer where it is 2xx; otherwise, or without one, what that means.
-    func send(_ message: Message, for delivery: Delivery) async throws(DeliveryError) -> HTTPResponse {
-        let response = try await self.exchange(message, for: delivery)
-        if let error = self.verdict(response) { throw error }
-        return response
     }
 
     /// The request as people may see it, secrets masked.
@@ -216,7 +232,7 @@ struct HTTPPost: Sendable {
     }
 
     /// Nil for 2xx (webhooks.md §4: what each status means, from the practice of others).
-    func verdict(_ response: HTTPResponse) -> DeliveryError? {
+    private func verdict(_ response: HTTPResponse) -> DeliveryError? {
         switch response.status {
         case 200...299: return nil
         case 429:

@@ -10,7 +10,7 @@ enum PayloadOption {
             """
     }
 
-    static func read(_ options: OptionReader, _ formats: [PayloadFormat], _ context: ComponentContext) -> Payload {
+    static func read(_ options: OptionReader, _ formats: [PayloadFormat]) -> Payload {
         let setting = options.optional("format")
         let format = options.choice("format", default: PayloadFormat.event)
         if let setting, !formats.contains(format) {

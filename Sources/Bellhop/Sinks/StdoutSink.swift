@@ -19,7 +19,7 @@ package struct StdoutSink: Sink {
 
     package init(name: String, options: OptionReader, context: ComponentContext) {
         self.name = name
-        self.payload = PayloadOption.read(options, PayloadFormat.lines, context)
+        self.payload = PayloadOption.read(options, PayloadFormat.lines)
         self.printer = Printer(context.shutdown)
     }
 

@@ -22,24 +22,12 @@ package struct WebhookSink: Sink {
     package init(name: String, options: OptionReader, context: ComponentContext) {
         self.name = name
         let url = options.requiredSecret("url", "where to post, like https://example.org/hook")
-        self.payload = PayloadOption.read(options, PayloadFormat.allCases, context)
+        self.payload = PayloadOption.read(options, PayloadFormat.allCases)
         self.post = HTTPPost(options, url: url, context: context)
     }
 
     package func deliver(_ deliveries: [Delivery]) async -> [Verdict] {
-        var verdicts: [Verdict] = []
-        for delivery in deliveries {
-            verdicts.append(
-                await Verdict { () async throws(DeliveryError) -> String in
-                    let message = try await self.post.made(of: delivery) { delivery throws(DeliveryError) in
-                        try self.message(delivery)
-                    }
-                    let answer = try await self.post.send(message, for: delivery)
-                    return "HTTP \(answer.status)"
-                }
-            )
-        }
-        return verdicts
+        await self.post.deliver(deliveries) { delivery throws(DeliveryError) in try self.message(delivery) }
     }
 
     package func preview(_ delivery: Delivery) throws(DeliveryError) -> SinkPreview {

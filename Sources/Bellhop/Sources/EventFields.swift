@@ -1,4 +1,5 @@
 import BellhopCore
+import Crypto
 
 /// Where an event's id, time and task stand in its JSON, for sources of events of any shape.
 struct EventFields: Sendable {
@@ -32,19 +33,22 @@ struct EventFields: Sendable {
             return Event(
                 source: source,
                 id: id.isEmpty ? unnamed() : id,
-                time: json[self.time].flatMap { EventFields.time($0.leaf) } ?? now,
+                time: json[self.time].flatMap { Timestamp($0.leaf) } ?? now,
                 task: task.isEmpty ? nil : task,
                 data: data
             )
         }
     }
+}
 
-    /// A text like RFC 3339, or a number of seconds or milliseconds since 1970.
-    static func time(_ leaf: JSONLeaf) -> Timestamp? {
-        if let time = leaf.utf8.flatMap({ Timestamp(utf8: $0) }) { return time }
-        guard let number = leaf.number?.double, abs(number) < 9e12 else { return nil }
-        let seconds = abs(number) >= 1e11 ? number / 1000 : number
-        return abs(seconds) < 9e9 ? Timestamp(nanoseconds: Int64(seconds * 1e9)) : nil
+extension Bytes {
+    /// What an event without an id is known by.
+    var contentID: String {
+        self.withUnsafeBytes { bytes in
+            var hash = SHA256()
+            hash.update(bufferPointer: bytes)
+            return "sha256-" + hash.finalize().prefix(16).hex
+        }
     }
 }
 

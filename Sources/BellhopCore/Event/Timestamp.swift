@@ -152,6 +152,23 @@ private struct DigitReader {
     }
 }
 
+extension Timestamp {
+    /// A number of seconds since 1970, or of milliseconds where it is too large for seconds; nil outside of the range.
+    package init?(sinceEpoch number: Double) {
+        guard abs(number) < 9e12 else { return nil }
+        let seconds = abs(number) >= 1e11 ? number / 1000 : number
+        guard abs(seconds) < 9e9 else { return nil }
+        self.init(nanoseconds: Int64(seconds * 1e9))
+    }
+
+    /// A text like RFC 3339, or a number as of ``init(sinceEpoch:)``.
+    package init?(_ leaf: JSONLeaf) {
+        let read = leaf.utf8.flatMap { Timestamp(utf8: $0) } ?? leaf.number.flatMap { Timestamp(sinceEpoch: $0.double) }
+        guard let read else { return nil }
+        self = read
+    }
+}
+
 // MARK: - Writing
 
 extension Timestamp: CustomStringConvertible {

@@ -17,7 +17,7 @@ package struct CloudEvent: Sendable, Hashable {
             ("id", event.id),
             (
                 "source",
-                source?.render(context) { CloudEvent.reference($0) } ?? "/bellhop/\(CloudEvent.reference(event.source))"
+                source?.render(context) { $0.percentEncoded } ?? "/bellhop/\(event.source.percentEncoded)"
             ),
             ("type", type?.render(context) { $0 } ?? "bellhop.\(kind.isEmpty ? "event" : kind)"),
             ("time", event.time.formatted(.microseconds)),
@@ -82,25 +82,6 @@ package struct CloudEvent: Sendable, Hashable {
 
     /// Percent-encoded UTF-8 but for what header values may hold (http-protocol-binding.md §3.1.3.2).
     private static func encoded(_ text: String) -> String {
-        self.percentEncoded(text) { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "%") }
-    }
-
-    /// A text as one part of a URI reference's path.
-    private static func reference(_ text: String) -> String {
-        let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-        return self.percentEncoded(text) { unreserved.contains($0) }
-    }
-
-    private static func percentEncoded(_ text: String, _ isPlain: (UInt8) -> Bool) -> String {
-        let hex = Array("0123456789ABCDEF".utf8)
-        var out: [UInt8] = []
-        for byte in text.utf8 {
-            if isPlain(byte) {
-                out.append(byte)
-            } else {
-                out += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
-            }
-        }
-        return String(decoding: out, as: UTF8.self)
+        text.percentEncoded { (0x21...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "%") }
     }
 }

@@ -63,7 +63,6 @@ package struct Payload: Sendable {
 
     private func text(_ context: MessageContext) -> String {
         let message = ChatMessage(context, .clean)
-        let text = message.title.map { "\($0): \(message.text)" } ?? message.text
-        return text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return (message.title.map { "\($0): \(message.text)" } ?? message.text).onOneLine
     }
 }

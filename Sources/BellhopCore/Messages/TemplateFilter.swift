@@ -60,9 +60,7 @@ enum TemplateFilter: Sendable, Hashable {
             }
             (self, most) = (.duration(unit: unit), 1)
         default:
-            throw .init(
-                "there is no filter '\(name)'\(Spelling.hint(for: name, among: Self.names)); there are \(Self.known)"
-            )
+            throw .init("there is no filter '\(name)'\(Spelling.hint(for: name, among: Self.names))")
         }
         guard words.count <= most else { throw .init("'\(name)' does not take '\(words[most])'") }
     }
@@ -104,13 +102,8 @@ enum TemplateFilter: Sendable, Hashable {
         }
     }
 
-    /// A text like RFC 3339, or a number of seconds or milliseconds since 1970.
     private static func moment(_ text: String) -> Timestamp? {
-        if let time = Timestamp(text) { return time }
-        guard let number = Double(text), abs(number) < 9e12 else { return nil }
-        let seconds = abs(number) >= 1e11 ? number / 1000 : number
-        guard abs(seconds) < 9e9 else { return nil }
-        return Timestamp(nanoseconds: Int64(seconds * 1e9))
+        Timestamp(text) ?? Double(text).flatMap { Timestamp(sinceEpoch: $0) }
     }
 
     /// `45s`, `3m 12s`, `2h 5m`, `1d 4h`: the two largest units.

@@ -23,17 +23,14 @@ package enum Truncation {
     private static func cut(_ text: String, _ limit: Int, _ size: (Character) -> Int) -> String {
         // No measure exceeds the number of bytes, so most texts need no counting.
         if text.utf8.count <= limit { return text }
-        var rest = limit - size("…")
-        var end = text.startIndex
-        var cutEnd: String.Index?
+        let room = limit - size("…")
         var used = 0
-        for character in text {
-            let needed = size(character)
-            if cutEnd == nil, rest < needed { cutEnd = end }
-            rest -= needed
-            used += needed
-            end = text.index(after: end)
-            if used > limit { return String(text[..<(cutEnd ?? text.startIndex)]) + (limit >= size("…") ? "…" : "") }
+        // Where the ellipsis would stand.
+        var cut = text.startIndex
+        for index in text.indices {
+            used += size(text[index])
+            if used > limit { return String(text[..<cut]) + (room >= 0 ? "…" : "") }
+            if used <= room { cut = text.index(after: index) }
         }
         return text
     }

@@ -116,26 +116,26 @@ final class RuleIndex: @unchecked Sendable {
         let wantsWhole = field.forms & Key.Form.whole.bit != 0
         let longestStart = field.starts.last ?? 0
         if wantsWhole || longestStart > 0 {
-            var hash = Key.seed
+            var hash = FNV1a()
             var next = 0
             let end = wantsWhole ? text.count : min(text.count, longestStart)
             for index in 0..<end {
-                hash = Key.step(hash, text[index])
+                hash.add(text[index])
                 if next < field.starts.count, field.starts[next] == index + 1 {
                     next += 1
-                    self.lookUp(Key.finish(hash, .start, field.number), candidates)
+                    self.lookUp(Key.finish(hash.value, .start, field.number), candidates)
                 }
             }
-            if wantsWhole { self.lookUp(Key.finish(hash, .whole, field.number), candidates) }
+            if wantsWhole { self.lookUp(Key.finish(hash.value, .whole, field.number), candidates) }
         }
         if let longest = field.ends.last {
-            var hash = Key.seed
+            var hash = FNV1a()
             var next = 0
             for index in 0..<min(text.count, longest) {
-                hash = Key.step(hash, text[text.count - 1 - index])
+                hash.add(text[text.count - 1 - index])
                 if field.ends[next] == index + 1 {
                     next += 1
-                    self.lookUp(Key.finish(hash, .end, field.number), candidates)
+                    self.lookUp(Key.finish(hash.value, .end, field.number), candidates)
                 }
             }
         }
@@ -225,8 +225,8 @@ private struct Key {
         let hash =
             switch form {
             case .piece: Key.hash(piece: text.reduce(0) { $0 << 8 | UInt64($1) })
-            case .end: text.reversed().reduce(Key.seed, Key.step)
-            case .whole, .start, .scalar: text.reduce(Key.seed, Key.step)
+            case .end: FNV1a(text.reversed()).value
+            case .whole, .start, .scalar: FNV1a(text).value
             }
         self.hash = Key.finish(hash, form, field)
     }
@@ -274,10 +274,7 @@ private struct Key {
         return keys
     }
 
-    // FNV-1a, finished by a mixer: rules choose the keys, events cannot fill the table.
-    static let seed: UInt64 = 0xCBF2_9CE4_8422_2325
-    static func step(_ hash: UInt64, _ byte: UInt8) -> UInt64 { (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-
+    /// Mixed well: rules choose the keys, and events cannot fill the table.
     static func finish(_ hash: UInt64, _ form: Form, _ field: Int) -> UInt64 {
         var hash = hash &+ UInt64(field * 8 + form.rawValue) &* 0x9E37_79B9_7F4A_7C15
         hash = (hash ^ (hash >> 32)) &* 0xD6E8_FEB8_6659_FD93

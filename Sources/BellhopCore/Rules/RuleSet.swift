@@ -1,6 +1,8 @@
 /// All rules, compiled: the fields they ask for as one tree, and each rule as tests of those fields.
 package struct RuleSet: Sendable {
     package let rules: [Rule]
+    /// Whether any rule asks for what Bellhop knows of an event beside its JSON (`event.id`, `event.time`, …).
+    package let asksForEnvelope: Bool
     private let numbers: [String: Int]
     fileprivate let compiled: CompiledRules
     /// Nil for few rules: asking each is then the quickest.
@@ -43,9 +45,6 @@ package struct RuleSet: Sendable {
         self.compiled = CompiledRules(rules, branches: zip(branches, tests).map { ($0.rule, $1) })
         self.index = tests.count < threshold ? nil : RuleIndex(tests)
     }
-
-    /// Whether any rule asks for what Bellhop knows of an event beside its JSON (`event.id`, `event.time`, …).
-    package let asksForEnvelope: Bool
 
     package subscript(name name: String) -> Rule? { self.numbers[name].map { self.rules[$0] } }
 }
@@ -111,7 +110,7 @@ package final class RuleEvaluator {
     private struct Subject {
         let document: JSON
         let data: JSON
-        /// Nil in a pipe.
+        /// Nil in a pipe, where one is made when somebody asks.
         let event: Event?
         var makeEvent: (() -> Event?)?
 
@@ -212,7 +211,7 @@ package final class RuleEvaluator {
         }
     }
 
-    /// What Bellhop knows of an event beside its JSON; in a pipe nothing.
+    /// What Bellhop knows of an event beside its JSON.
     private func envelopeHolds(_ number: Int, _ test: CompiledRules.Test, _ event: Event?) -> Bool {
         guard let name = self.ruleSet.envelopeNames[number], var text = event?.envelope(name) else {
             return test.acceptsAbsence

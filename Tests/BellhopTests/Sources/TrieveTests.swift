@@ -115,10 +115,10 @@ import Testing
         let row = TrieveSimulator.Row(id: "a", createdAt: Self.start, dataset: "other", number: 1)
         let data = Bytes(TrieveSimulator.eventData(row))
         #expect(throws: TrieveRowError.otherDataset("other")) {
-            try TrieveRow(data, source: "s", kind: .events, dataset: "mine")
+            try TrieveEventReader(source: "s", kind: .events, dataset: "mine").event(data)
         }
-        let read = try TrieveRow(data, source: "s", kind: .events, dataset: nil)
-        #expect(read.event.time == Self.start && read.createdAt == "2026-09-21 14:13:20")
+        let event = try TrieveEventReader(source: "s", kind: .events, dataset: nil).event(data)
+        #expect(event.time == Self.start && TrieveKey(data)?.createdAt == "2026-09-21 14:13:20")
     }
 
     @Test func `one event is found by its id, and what else may come is told apart`() async throws {

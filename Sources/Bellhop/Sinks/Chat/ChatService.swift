@@ -16,12 +16,12 @@ package protocol ChatService: Sendable {
     /// What an answer means, where its status alone would mislead; nil where it would not.
     ///
     /// - `reason`: the answer in a few words.
-    func verdict(_ answer: HTTPResponse, reason: String) -> DeliveryError?
+    func verdict(_ answer: HTTPResponse, reason: () -> String) -> DeliveryError?
 }
 
 extension ChatService {
     package static var rate: Rate? { nil }
-    package func verdict(_ answer: HTTPResponse, reason: String) -> DeliveryError? { nil }
+    package func verdict(_ answer: HTTPResponse, reason: () -> String) -> DeliveryError? { nil }
 }
 
 /// Where a service is.
@@ -61,69 +61,6 @@ package struct ChatPost: Sendable {
     package init(_ json: String, url: Secret? = nil) {
         self.json = json
         self.url = url
-    }
-}
-
-/// Posts messages to a chat or on-call service.
-package struct ChatSink<Service: ChatService>: Sink {
-    package static var kind: String { Service.kind }
-    package static var sendsEvents: Bool { false }
-    package static var reference: String { "\(Service.reference)\n\(HTTPPost.reference(rate: Service.rate))" }
-
-    package let name: String
-    package var address: String { self.post.host }
-    package var dispatch: DispatchPolicy { self.post.policy }
-    package var executor: (any TaskExecutor)? { self.post.executor }
-
-    private let service: Service
-    private let post: HTTPPost
-
-    package init(name: String, options: OptionReader, context: ComponentContext) {
-        self.name = name
-        self.service = Service(options)
-        let endpoint = self.service.endpoint
-        for secret in endpoint.secrets { context.redactor.add(secret) }
-        self.post = HTTPPost(
-            options,
-            url: endpoint.url,
-            from: endpoint.option,
-            headers: endpoint.headers,
-            rate: Service.rate,
-            context: context
-        )
-    }
-
-    package func deliver(_ deliveries: [Delivery]) async -> [Verdict] {
-        var verdicts: [Verdict] = []
-        for delivery in deliveries {
-            verdicts.append(
-                await Verdict { () async throws(DeliveryError) -> String in
-                    let message = try await self.post.made(of: delivery) { delivery throws(DeliveryError) in
-                        try self.message(delivery)
-                    }
-                    let answer = try await self.post.exchange(message, for: delivery)
-                    let reason = self.post.reason(answer)
-                    if let error = self.service.verdict(answer, reason: reason) ?? self.post.verdict(answer) {
-                        throw error
-                    }
-                    return "HTTP \(answer.status)"
-                }
-            )
-        }
-        return verdicts
-    }
-
-    package func preview(_ delivery: Delivery) throws(DeliveryError) -> SinkPreview {
-        try self.post.preview(try self.message(delivery), for: delivery)
-    }
-
-    private func message(_ delivery: Delivery) throws(DeliveryError) -> HTTPPost.Message {
-        do {
-            let post = try MessageContext.with(delivery) { self.service.post($0) }
-            return HTTPPost.Message(body: Bytes(post.json), type: "application/json; charset=utf-8", url: post.url)
-        } catch {
-            throw .unsendable(reason: "the event in the spool is \(error)")
-        }
     }
 }
 

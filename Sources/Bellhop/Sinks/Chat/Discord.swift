@@ -44,7 +44,7 @@ package struct Discord: ChatService {
     }
 
     /// 404 is a webhook that was deleted; asking it again gets the address banned.
-    package func verdict(_ answer: HTTPResponse, reason: String) -> DeliveryError? {
-        answer.status == 404 ? .gone(reason: reason) : nil
+    package func verdict(_ answer: HTTPResponse, reason: () -> String) -> DeliveryError? {
+        answer.status == 404 ? .gone(reason: reason()) : nil
     }
 }

@@ -59,7 +59,7 @@ package struct Ntfy: ChatService {
     }
 
     /// 507 is a limit of the account, which no waiting lifts.
-    package func verdict(_ answer: HTTPResponse, reason: String) -> DeliveryError? {
-        answer.status == 507 ? .permanent(reason: reason) : nil
+    package func verdict(_ answer: HTTPResponse, reason: () -> String) -> DeliveryError? {
+        answer.status == 507 ? .permanent(reason: reason()) : nil
     }
 }

@@ -59,12 +59,6 @@ package struct Opsgenie: ChatService {
     }
 
     private func url(_ alias: String, _ action: String) -> Secret {
-        let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~".utf8)
-        let hex = Array("0123456789ABCDEF".utf8)
-        let path = alias.utf8.flatMap { byte in
-            unreserved.contains(byte) ? [byte] : [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
-        }
-        let encoded = String(decoding: path, as: UTF8.self)
-        return Secret("\(self.endpoint.url.reveal())/\(encoded)/\(action)?identifierType=alias")
+        Secret("\(self.endpoint.url.reveal())/\(alias.percentEncoded)/\(action)?identifierType=alias")
     }
 }

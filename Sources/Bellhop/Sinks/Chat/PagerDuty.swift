@@ -67,23 +67,3 @@ package struct PagerDuty: ChatService {
         ])
     }
 }
-
-/// What joins the events of one alert at a service.
-enum AlertKey {
-    /// The task's id, or the event's own; where it is too long, or nothing to be seen, with a hash of it.
-    static func text(_ context: MessageContext, limit: Int) -> String {
-        let id = context.event.task ?? context.event.id
-        let text = Markup.withoutControls(id)
-        // Dots alone would be a way in a URL.
-        let isPlain = !text.isEmpty && !text.allSatisfy { $0 == "." || $0.isWhitespace }
-        if isPlain, text.unicodeScalars.count <= limit { return text }
-        // FNV-1a, 64 bits: two alerts whose long ids begin alike stay two.
-        let hash = id.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
-        return (isPlain ? String(text.unicodeScalars.prefix(limit - 17)) : "task") + "-" + String(hash, radix: 16)
-    }
-}
-
-extension String {
-    /// Line breaks as spaces.
-    var onOneLine: String { self.split(whereSeparator: \.isNewline).joined(separator: " ") }
-}

@@ -32,9 +32,9 @@ package struct RocketChat: ChatService {
     }
 
     /// A failure may come with status 200.
-    package func verdict(_ answer: HTTPResponse, reason: String) -> DeliveryError? {
+    package func verdict(_ answer: HTTPResponse, reason: () -> String) -> DeliveryError? {
         guard (200...299).contains(answer.status) else { return nil }
         let success = try? JSONParser().parse(answer.body) { $0["success"]?.leaf.bool }
-        return success == false ? .permanent(reason: reason) : nil
+        return success == false ? .permanent(reason: reason()) : nil
     }
 }

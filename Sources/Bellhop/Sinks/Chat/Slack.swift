@@ -31,7 +31,7 @@ package struct Slack: ChatService {
     }
 
     /// Slack answers 200 with another text when it did not take the message.
-    package func verdict(_ answer: HTTPResponse, reason: String) -> DeliveryError? {
-        answer.status == 200 && answer.body.string.trimmingSpaces != "ok" ? .permanent(reason: reason) : nil
+    package func verdict(_ answer: HTTPResponse, reason: () -> String) -> DeliveryError? {
+        answer.status == 200 && answer.body.string.trimmingSpaces != "ok" ? .permanent(reason: reason()) : nil
     }
 }

@@ -67,8 +67,8 @@ package struct Teams: ChatService {
     }
 
     /// Old connectors hid a 429 in a body under status 200; some relays still do.
-    package func verdict(_ answer: HTTPResponse, reason: String) -> DeliveryError? {
+    package func verdict(_ answer: HTTPResponse, reason: () -> String) -> DeliveryError? {
         guard answer.status == 200 else { return nil }
-        return answer.body.string.contains("returned HTTP error 429") ? .throttled(reason: reason) : nil
+        return answer.body.string.contains("returned HTTP error 429") ? .throttled(reason: reason()) : nil
     }
 }

@@ -67,13 +67,13 @@ package struct Telegram: ChatService {
         return (message.title.map { "\(bold(Markup.entities($0)))\n\(text)" } ?? text, true)
     }
 
-    package func verdict(_ answer: HTTPResponse, reason: String) -> DeliveryError? {
+    package func verdict(_ answer: HTTPResponse, reason: () -> String) -> DeliveryError? {
         if answer.status == 400, let chat = self.newChat(answer) {
-            return .permanent(reason: "\(reason); the group is now chat \(chat): set 'chat_id' to it")
+            return .permanent(reason: "\(reason()); the group is now chat \(chat): set 'chat_id' to it")
         }
         guard (200...299).contains(answer.status) else { return nil }
         let ok = try? JSONParser().parse(answer.body) { $0["ok"]?.leaf.bool }
-        return ok == true ? nil : .permanent(reason: reason)
+        return ok == true ? nil : .permanent(reason: reason())
     }
 
     /// Where a group went that became a supergroup.

@@ -66,7 +66,7 @@ struct FileHead: Codable, Hashable {
         let read = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
         guard read == bytes.count else { return }
         self.length = bytes.count
-        self.digest = bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
+        self.digest = FNV1a(bytes).value
     }
 
     /// More of the file would tell more.

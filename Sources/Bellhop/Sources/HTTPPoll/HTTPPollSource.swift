@@ -60,7 +60,7 @@ package struct HTTPPollSource: Source {
     }
 
     package func event(_ data: Bytes, now: Timestamp) throws -> Event {
-        try self.fields.event(data, source: self.name, now: now) { data.fingerprint }
+        try self.fields.event(data, source: self.name, now: now) { data.contentID }
     }
 
     package func run(from checkpoint: Checkpoint?, into channel: Channel) async throws {
@@ -144,20 +144,5 @@ package struct HTTPPollSource: Source {
             cursor: self.cursor.field(of: response.body),
             link: response.header("link").flatMap { PollCursor.next(in: $0, of: self.server.base) }
         )
-    }
-}
-
-extension Bytes {
-    /// What an event without an id is known by.
-    fileprivate var fingerprint: String {
-        self.withUnsafeBytes { bytes in
-            // Two of FNV-1a with different beginnings: 128 bits.
-            var (one, other): (UInt64, UInt64) = (0xCBF2_9CE4_8422_2325, 0x9E37_79B9_7F4A_7C15)
-            for byte in bytes {
-                one = (one ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
-                other = (other ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
-            }
-            return "bytes-" + String(one, radix: 16) + String(other, radix: 16)
-        }
     }
 }

@@ -1,5 +1,4 @@
 import BellhopCore
-import Crypto
 
 /// One answer of the Relay Pro events API, taken apart: good events, and what is none.
 struct RelayPage: Sendable {
@@ -126,7 +125,7 @@ struct RelayEventReader {
             let task = event["task"]?["id"]?.leaf.text ?? ""
             let known = Event(
                 source: self.source,
-                id: id.isEmpty ? self.hash(data) : id,
+                id: id.isEmpty ? data.contentID : id,
                 time: time ?? self.now,
                 task: task.isEmpty ? nil : task,
                 data: data,
@@ -206,15 +205,6 @@ struct RelayEventReader {
         }
         builder.append(UInt8(ascii: "}"))
         return builder.build()
-    }
-
-    /// An event without an id is known by its bytes.
-    private func hash(_ data: Bytes) -> String {
-        var hash = SHA256()
-        data.withUnsafeBytes { hash.update(bufferPointer: $0) }
-        let hex = Array("0123456789abcdef".utf8)
-        let digits = hash.finalize().prefix(16).flatMap { [hex[Int($0 >> 4)], hex[Int($0 & 15)]] }
-        return "sha256-" + String(decoding: digits, as: UTF8.self)
     }
 }
 

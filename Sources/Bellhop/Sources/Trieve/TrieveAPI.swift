@@ -17,7 +17,7 @@ struct TrieveAPI: Sendable {
     /// Rows from a moment on, or behind a row, oldest first.
     func rows(
         from start: Timestamp,
-        after last: (createdAt: String, id: String)?,
+        after last: TrieveKey?,
         limit: Int
     ) async throws(PollFailure) -> Page {
         let condition: String
@@ -27,7 +27,7 @@ struct TrieveAPI: Sendable {
                 #"{"column":"created_at","operator":">","value":\#(time),"or_filter":[{"column":"created_at","#
                 + #""operator":"=","value":\#(time),"and_filter":[{"column":"id","operator":">","value":\#(id)}]}]}"#
         } else {
-            condition = #"{"column":"created_at","operator":">=","value":"\#(TrieveRow.text(start))"}"#
+            condition = #"{"column":"created_at","operator":">=","value":"\#(TrieveKey.text(start))"}"#
         }
         // Without `filter_conditions` the server loses its own filter by dataset, and gives out the rows of others.
         let body =
@@ -42,7 +42,7 @@ struct TrieveAPI: Sendable {
 
     /// One page of the older route: ten rows, newest first, of a closed window.
     func events(from start: Timestamp, to end: Timestamp, page: Int) async throws(PollFailure) -> [Bytes] {
-        let range = #"{"gte":"\#(TrieveRow.text(start))","lt":"\#(TrieveRow.text(end))"}"#
+        let range = #"{"gte":"\#(TrieveKey.text(start))","lt":"\#(TrieveKey.text(end))"}"#
         let body = #"{"filter":{"date_range":\#(range)},"page":\#(page)}"#
         return try self.list(try await self.send(.post, "/api/analytics/events/all", body), at: ["events"])
     }

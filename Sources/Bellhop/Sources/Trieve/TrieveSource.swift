@@ -23,9 +23,7 @@ package struct TrieveSource: Source {
     package var address: String { self.api.server.url.host }
 
     private let api: TrieveAPI
-    private let read: TrieveKind
-    /// Nil for a tracking id.
-    private let dataset: String?
+    private let reader: TrieveEventReader
     private let overlap: Duration
     private let startFrom: Duration
     private let limit: Int
@@ -40,9 +38,9 @@ package struct TrieveSource: Source {
         let key = options.requiredSecret("api_key", "a key of the organization")
         context.redactor.add(key)
         let organization = options.string("organization", default: "")
-        self.read = options.choice("read", default: .events)
+        let kind = options.choice("read", default: TrieveKind.events)
         let isID = TrieveSource.isUUID(dataset)
-        self.dataset = isID ? dataset : nil
+        self.reader = TrieveEventReader(source: name, kind: kind, dataset: isID ? dataset : nil)
         if !isID, !dataset.isEmpty, !TrieveSource.isUUID(organization) {
             options.diagnostics.error(
                 "'dataset' is a tracking id, so 'organization' must be the organization's id (\(options.owner))",
@@ -69,7 +67,7 @@ package struct TrieveSource: Source {
         self.api = TrieveAPI(
             server: PolledServer(options, default: "https://api.trieve.ai", context: context),
             headers: headers,
-            kind: self.read,
+            kind: kind,
             http: context.http,
             clock: context.clock
         )
@@ -84,7 +82,7 @@ package struct TrieveSource: Source {
     }
 
     package func event(_ data: Bytes, now: Timestamp) throws -> Event {
-        try TrieveRow(data, source: self.name, kind: self.read, dataset: nil).event
+        try self.reader.event(data)
     }
 
     package func run(from checkpoint: Checkpoint?, into channel: Channel) async throws {
@@ -118,7 +116,7 @@ package struct TrieveSource: Source {
             }
             if !isOld { isOld = try await !self.walk(sweep.start, send) }
             if isOld {
-                guard self.read == .events else {
+                guard self.reader.kind == .events else {
                     throw SourceError(
                         "\(self.address) does not know POST /api/analytics; this version of Trieve can only be read with 'read: events'"
                     )
@@ -153,7 +151,7 @@ package struct TrieveSource: Source {
             case 500:
                 // The server's own not-found is a 500 with this message, and so are all failures of its database.
                 return .absent(
-                    "\(self.address) has no \(self.read.eventKind) '\(id)' in this dataset, or its database fails: it answers both with HTTP 500 (\(said))"
+                    "\(self.address) has no \(self.reader.kind.eventKind) '\(id)' in this dataset, or its database fails: it answers both with HTTP 500 (\(said))"
                 )
             case 400 where said.contains("Could not get database connection"):
                 return .unreachable("\(self.address) answered HTTP 400: \(said)")
@@ -170,7 +168,7 @@ package struct TrieveSource: Source {
         var rejected: [RejectedEvent] = []
         for row in rows {
             do {
-                events.append(try TrieveRow(row, source: self.name, kind: self.read, dataset: self.dataset).event)
+                events.append(try self.reader.event(row))
             } catch {
                 rejected.append(RejectedEvent(data: row, reason: "\(error)"))
             }
@@ -181,17 +179,17 @@ package struct TrieveSource: Source {
     /// Keyset paging, ascending on (`created_at`, `id`).
     /// - Returns: false where the server does not know the route.
     private func walk(_ start: Timestamp, _ send: ([Bytes]) async throws -> Void) async throws -> Bool {
-        var last: (createdAt: String, id: String)?
+        var last: TrieveKey?
         while true {
             let page = try await self.poller.ask { () async throws(PollFailure) -> TrieveAPI.Page in
                 try await self.api.rows(from: start, after: last, limit: self.limit)
             }
             guard case .rows(let rows) = page else { return false }
             try await send(rows)
-            guard rows.count >= self.limit, let key = rows.reversed().compactMap({ TrieveKey($0) }).first,
-                key.id != last?.id
-            else { return true }
-            last = (key.createdAt, key.id)
+            guard rows.count >= self.limit, let key = rows.last.flatMap({ TrieveKey($0) }), key != last else {
+                return true
+            }
+            last = key
         }
     }
 
@@ -213,20 +211,25 @@ package struct TrieveSource: Source {
     /// Its pages shift and repeat while rows come in, and lose rows of one second: a window is read until the distinct ids
     /// are as many as the rows, in halves where it is large.
     private func window(_ from: Timestamp, _ to: Timestamp, _ send: ([Bytes]) async throws -> Void) async throws {
-        var found: [String: Bytes] = [:]
+        var found: [TrieveKey: Bytes] = [:]
+        // Rows that nobody can name are rejected, once.
+        var unnamed: Set<Bytes> = []
         for attempt in 1...20 {
             var rows = 0
             var page = 1
-            var ids: Set<String> = []
+            var keys: Set<TrieveKey> = []
             while true {
                 let part = try await self.poller.ask { () async throws(PollFailure) -> [Bytes] in
                     try await self.api.events(from: from, to: to, page: page)
                 }
-                rows += part.count
                 for row in part {
-                    let id = TrieveKey(row)?.id ?? row.string
-                    ids.insert(id)
-                    found[id] = row
+                    guard let key = TrieveKey(row) else {
+                        unnamed.insert(row)
+                        continue
+                    }
+                    rows += 1
+                    keys.insert(key)
+                    found[key] = row
                 }
                 // Ten a page: beyond twenty pages halves are cheaper than reading all of it again.
                 if page == 20, to - from > .seconds(1) {
@@ -238,53 +241,13 @@ package struct TrieveSource: Source {
                 page += 1
             }
             // All that was ever seen of it, in one go without a repeat.
-            if ids.count == rows, ids.count == found.count { break }
+            if keys.count == rows, keys.count == found.count { break }
             if attempt == 20 {
                 self.poller.report([
-                    "events from \(TrieveRow.text(from)) to \(TrieveRow.text(to)) UTC: the server's pages never agreed; \(found.count) were read"
+                    "events from \(TrieveKey.text(from)) to \(TrieveKey.text(to)) UTC: the server's pages never agreed; \(found.count) were read"
                 ])
             }
         }
-        let rows = found.values.sorted {
-            (TrieveKey($0)?.createdAt ?? "", TrieveKey($0)?.id ?? "") < (
-                TrieveKey($1)?.createdAt ?? "", TrieveKey($1)?.id ?? ""
-            )
-        }
-        try await send(rows)
-    }
-}
-
-/// What names a row, without judging the rest of it.
-private struct TrieveKey {
-    let id: String
-    let createdAt: String
-
-    init?(_ row: Bytes) {
-        let key = try? JSONParser().parse(row) { row in (row["id"]?.leaf.text ?? "", row["created_at"]?.leaf) }.0
-        guard let id = key, !id.isEmpty,
-            let time = try? JSONParser().parse(row, { row in row["created_at"].flatMap { EventFields.time($0.leaf) } })
-        else { return nil }
-        self.id = id
-        self.createdAt = TrieveRow.text(time)
-    }
-}
-
-/// How far a source has read, and where its next sweep begins.
-private struct TrieveSweep {
-    private(set) var newest: Timestamp
-    let overlap: Duration
-
-    /// Rows show up after others that are younger, so each sweep begins earlier than the last one ended.
-    var start: Timestamp { self.newest - self.overlap }
-
-    var checkpoint: Checkpoint {
-        Checkpoint(position: self.newest.formatted(.nanoseconds), horizon: self.newest - self.overlap)
-    }
-
-    /// Everything up to then was asked for; what shows up late is within the overlap.
-    mutating func settled(upTo time: Timestamp) { self.newest = max(self.newest, time - self.overlap) }
-
-    mutating func saw(_ events: [Event]) {
-        if let newest = events.map(\.time).max() { self.newest = max(self.newest, newest) }
+        try await send(found.sorted { $0.key < $1.key }.map(\.value) + unnamed)
     }
 }

@@ -83,19 +83,15 @@ enum SQLiteSchema {
 
     /// FNV-1a, 64 bits. Two keys with one digest are told apart by the keys, so its quality decides speed only.
     static func digest(_ parts: String...) -> Int64 {
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        var hash = FNV1a()
         for part in parts {
-            for byte in part.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-            hash = (hash ^ 0xFF) &* 0x100_0000_01b3
+            hash.add(part.utf8)
+            hash.add(0xFF)
         }
-        return Int64(bitPattern: hash)
+        return Int64(bitPattern: hash.value)
     }
 
     static func digest(_ bytes: Bytes) -> Int64 {
-        bytes.withUnsafeBytes { bytes in
-            var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-            for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-            return Int64(bitPattern: hash)
-        }
+        bytes.withUnsafeBytes { Int64(bitPattern: FNV1a($0).value) }
     }
 }
