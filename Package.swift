@@ -17,12 +17,15 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -39,11 +42,14 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -66,6 +72,13 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "BellhopServer",
+            dependencies: [
+                "Bellhop", "BellhopCore", httpTypes, hummingbird, logging, nio, nioHTTPTypes, nioPosix,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
             name: "BellhopSimulator",
             dependencies: ["BellhopCore", nio, nioHTTP, nioPosix],
             swiftSettings: settings
@@ -73,7 +86,8 @@ let package = Package(
         .executableTarget(
             name: "BellhopCLI",
             dependencies: [
-                "Bellhop", "BellhopCore", "BellhopSimulator", "CGlibc", argumentParser, asyncAlgorithms, lifecycle,
+                "Bellhop", "BellhopCore", "BellhopServer", "BellhopSimulator", "CGlibc", argumentParser,
+                asyncAlgorithms, lifecycle,
                 logging,
                 unixSignals,
             ],
@@ -93,6 +107,11 @@ let package = Package(
         .testTarget(
             name: "BellhopTests",
             dependencies: ["Bellhop", "BellhopCore", "BellhopSimulator", "BellhopTesting", grdb, logging],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "BellhopServerTests",
+            dependencies: ["Bellhop", "BellhopCore", "BellhopServer", "BellhopTesting", logging],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,3 +1,4 @@
+import BellhopCore
 import Glibc
 import NIOCore
 import NIOHTTP1
@@ -156,7 +157,7 @@ private final class RequestHandler: ChannelInboundHandler {
         var query: [String: String] = [:]
         for pair in (parts.count > 1 ? parts[1] : "").split(separator: "&") {
             let words = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            query[String(words[0])] = words.count > 1 ? String(words[1]).percentDecoded : ""
+            query[String(words[0])] = words.count > 1 ? String(words[1]).replacing("+", with: " ").percentDecoded : ""
         }
         return SimulatedRequest(
             method: head.method.rawValue,
@@ -211,23 +212,5 @@ private final class RequestHandler: ChannelInboundHandler {
         }
         context.writeAndFlush(self.wrapOutboundOut(.end(nil)), promise: nil)
         if !keepAlive { context.close(promise: nil) }
-    }
-}
-
-extension String {
-    fileprivate var percentDecoded: String {
-        var bytes: [UInt8] = []
-        var rest = Array(self.utf8)[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), rest.count >= 2,
-                let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
-            {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

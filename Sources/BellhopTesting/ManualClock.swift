@@ -89,3 +89,23 @@ package struct StandingClock: WallClock {
         await Task.yield()
     }
 }
+
+/// A clock on which nobody waits: each sleep moves it on by as long as it was meant to be.
+package final class SteppingClock: WallClock {
+    private let state: Mutex<(now: Timestamp, sleeps: Int)>
+
+    package init(_ now: Timestamp) { self.state = Mutex((now, 0)) }
+
+    package func now() -> Timestamp { self.state.withLock { $0.now } }
+    /// How many sleeps there were.
+    package var sleeps: Int { self.state.withLock { $0.sleeps } }
+
+    package func step(_ duration: Duration) { self.state.withLock { $0.now = $0.now + duration } }
+
+    package func sleep(for duration: Duration) async throws {
+        try Task.checkCancellation()
+        self.state.withLock { $0 = ($0.now + duration, $0.sleeps + 1) }
+        // Polls that never wait would leave nothing of the machine to the other side.
+        try await Task.sleep(for: .milliseconds(1))
+    }
+}

@@ -20,6 +20,8 @@ extension Event {
 extension ComponentContext {
     package static func stub(
         clock: any WallClock = SystemClock(),
+        listener: any HTTPListener = NoListener(),
+        logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
         tally: Tally = Tally(),
         shutdown: Shutdown = Shutdown(),
         folder: String = ".",
@@ -28,7 +30,8 @@ extension ComponentContext {
         ComponentContext(
             clock: clock,
             http: HTTPClient(userAgent: "Bellhop-Tests"),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            listener: listener,
+            logger: logger,
             tally: tally,
             shutdown: shutdown,
             folder: folder,

@@ -3,7 +3,7 @@ import BellhopTesting
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct CommandTests {
+@Suite(.timeLimit(.minutes(4))) struct CommandTests {
     private let folder: TemporaryFolder
 
     init() throws { self.folder = try TemporaryFolder() }

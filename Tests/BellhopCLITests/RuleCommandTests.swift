@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 /// `bellhop test`, `explain` and `send`, as a person would run them.
-@Suite(.timeLimit(.minutes(2))) struct RuleCommandTests {
+@Suite(.timeLimit(.minutes(4))) struct RuleCommandTests {
     private let folder: TemporaryFolder
 
     init() throws {

@@ -6,7 +6,7 @@ import Foundation
 import Testing
 
 /// A random secret in every place that takes one, and a receiver that repeats everything it is sent.
-@Suite(.timeLimit(.minutes(2))) struct SecretTests {
+@Suite(.timeLimit(.minutes(4))) struct SecretTests {
     private let folder: TemporaryFolder
 
     init() throws { self.folder = try TemporaryFolder() }

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 /// Whom a sink trusts, against a real TLS server (Python's).
-@Suite(.timeLimit(.minutes(1))) struct TLSTests {
+@Suite(.timeLimit(.minutes(4))) struct TLSTests {
     private static let fixtures = #filePath.replacing("/BellhopCLITests/TLSTests.swift", with: "/Fixtures/tls")
 
     private let folder: TemporaryFolder

@@ -19,6 +19,7 @@ package protocol Component: Sendable {
 package struct ComponentContext: Sendable {
     package let clock: any WallClock
     package let http: HTTPClient
+    package let listener: any HTTPListener
     package let logger: Logger
     package let tally: Tally
     /// Where a component that cannot go on says so.
@@ -33,6 +34,7 @@ package struct ComponentContext: Sendable {
     package init(
         clock: any WallClock,
         http: HTTPClient,
+        listener: any HTTPListener = NoListener(),
         logger: Logger,
         tally: Tally,
         shutdown: Shutdown,
@@ -42,6 +44,7 @@ package struct ComponentContext: Sendable {
     ) {
         self.clock = clock
         self.http = http
+        self.listener = listener
         self.logger = logger
         self.tally = tally
         self.shutdown = shutdown

@@ -22,22 +22,35 @@ struct EventFields: Sendable {
 
     /// Reads an event.
     ///
+    /// - `id`: what it is known by, whatever its fields say.
     /// - `unnamed`: the id of one that has none.
     ///
     /// - Throws: what is wrong with it.
-    func event(_ data: Bytes, source: String, now: Timestamp, unnamed: () -> String) throws -> Event {
+    func event(
+        _ data: Bytes,
+        source: String,
+        id: String? = nil,
+        kind: String? = nil,
+        now: Timestamp,
+        unnamed: () -> String
+    ) throws -> Event {
         try JSONParser().parse(data) { json in
             guard json.kind == .object else { throw EventFieldsError.notAnObject }
-            let id = json[self.id]?.leaf.text ?? ""
-            let task = json[self.task]?.leaf.text ?? ""
+            let id = id ?? json[self.id]?.leaf.text ?? ""
             return Event(
                 source: source,
                 id: id.isEmpty ? unnamed() : id,
+                kind: kind,
                 time: json[self.time].flatMap { Timestamp($0.leaf) } ?? now,
-                task: task.isEmpty ? nil : task,
+                task: self.task(in: json),
                 data: data
             )
         }
+    }
+
+    func task(in json: JSON) -> String? {
+        let task = json[self.task]?.leaf.text ?? ""
+        return task.isEmpty ? nil : task
     }
 }
 

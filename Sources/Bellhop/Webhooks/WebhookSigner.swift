@@ -11,23 +11,24 @@ struct WebhookSigner: Sendable {
         case github
     }
 
-    private enum Key: Sendable {
-        case hmac(SymmetricKey)
-        case ed25519(Curve25519.Signing.PrivateKey)
-    }
-
     private let scheme: Scheme
-    private let keys: [Key]
+    private let keys: [WebhookKey]
 
     /// One key, or several while receivers change from one to another: the signature of each is sent.
-    /// - Throws: ``WebhookSignerProblem`` that says what is wrong with a secret, without the secret.
-    init(_ scheme: Scheme, secrets: [Secret]) throws(WebhookSignerProblem) {
+    /// - Throws: ``WebhookKeyProblem`` that says what is wrong with a secret, without the secret.
+    init(_ scheme: Scheme, secrets: [Secret]) throws(WebhookKeyProblem) {
         self.scheme = scheme
-        var keys: [Key] = []
-        for secret in secrets { keys.append(try WebhookSigner.key(secret, scheme)) }
+        var keys: [WebhookKey] = []
+        for secret in secrets {
+            let key = try scheme == .github ? WebhookKey(text: secret) : WebhookKey(standardWebhooks: secret)
+            if case .verifying = key {
+                throw WebhookKeyProblem("a whpk_ key is the public one, for the receiver; here goes whsk_")
+            }
+            keys.append(key)
+        }
         self.keys = keys
         if scheme == .github, keys.count > 1 {
-            throw WebhookSignerProblem("the github scheme sends one signature, so it takes one secret")
+            throw WebhookKeyProblem("the github scheme sends one signature, so it takes one secret")
         }
     }
 
@@ -41,60 +42,25 @@ struct WebhookSigner: Sendable {
         case .standardWebhooks:
             let start = Array("\(id).\(timestamp).".utf8)
             let signatures = self.keys.map { key in
-                let version = if case .ed25519 = key { "v1a" } else { "v1" }
+                let version = if case .hmac = key { "v1" } else { "v1a" }
                 return "\(version),\(Data(self.mac(key, start, body)).base64EncodedString())"
             }
             return [HTTPHeader("webhook-signature", signatures.joined(separator: " "))]
         }
     }
 
-    private func mac(_ key: Key, _ start: [UInt8], _ body: Bytes) -> [UInt8] {
+    private func mac(_ key: WebhookKey, _ start: [UInt8], _ body: Bytes) -> [UInt8] {
         switch key {
         case .hmac(let key):
             var hmac = HMAC<SHA256>(key: key)
             hmac.update(data: start)
             body.withUnsafeBytes { hmac.update(data: $0) }
             return Array(hmac.finalize())
-        case .ed25519(let key):
+        case .signing(let key):
             let message = start + body.withUnsafeBytes { Array($0) }
             // Signing fails only where the system has no randomness, and ed25519 needs none.
             return (try? key.signature(for: message)).map { Array($0) } ?? []
+        case .verifying: return []
         }
     }
-
-    private static func key(_ secret: Secret, _ scheme: Scheme) throws(WebhookSignerProblem) -> Key {
-        let text = secret.reveal()
-        guard scheme == .standardWebhooks else { return .hmac(SymmetricKey(data: Data(text.utf8))) }
-        if text.hasPrefix("whpk_") {
-            throw WebhookSignerProblem("a whpk_ key is the public one, for the receiver; here goes whsk_")
-        }
-        if text.hasPrefix("whsk_") {
-            // Svix writes the seed and the public key behind it, 64 bytes; the seed alone is the key.
-            guard let bytes = WebhookSigner.base64(text.dropFirst(5)), bytes.count == 32 || bytes.count == 64,
-                let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: bytes.prefix(32)),
-                bytes.count == 32 || key.publicKey.rawRepresentation == bytes.dropFirst(32)
-            else { throw WebhookSignerProblem("a whsk_ key is base64 of 32 bytes, or of 64 with its public key") }
-            return .ed25519(key)
-        }
-        let encoded = text.hasPrefix("whsec_") ? text.dropFirst(6) : text[...]
-        // Standard Webhooks says 24 to 64; Svix hands out up to 75.
-        guard let bytes = WebhookSigner.base64(encoded), (24...75).contains(bytes.count) else {
-            throw WebhookSignerProblem(
-                "a secret is whsec_ and base64 of 24 to 64 random bytes, as 'openssl rand -base64 32' prints it"
-            )
-        }
-        return .hmac(SymmetricKey(data: bytes))
-    }
-
-    /// Also without padding, which people lose.
-    private static func base64(_ text: Substring) -> Data? {
-        let bare = text.prefix { $0 != "=" }
-        return Data(base64Encoded: bare + String(repeating: "=", count: (4 - bare.utf8.count % 4) % 4))
-    }
-}
-
-struct WebhookSignerProblem: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) { self.description = description }
 }

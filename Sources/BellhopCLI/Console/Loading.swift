@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bellhop
 import BellhopCore
+import BellhopServer
 import Foundation
 import Logging
 
@@ -20,6 +21,7 @@ struct ConfigurationOption: ParsableArguments {
             ComponentContext(
                 clock: SystemClock(),
                 http: HTTPClient(userAgent: Version.userAgent, guardian: guardian),
+                listener: HummingbirdListener(),
                 logger: logger,
                 tally: Tally(),
                 shutdown: Shutdown(),

@@ -26,6 +26,27 @@ extension String {
         }
     }
 
+    /// `%41` as the byte it stands for, once; a `%` without two digits is itself.
+    package var percentDecodedBytes: [UInt8] {
+        func digit(_ byte: UInt8) -> UInt8? { Character(Unicode.Scalar(byte)).hexDigitValue.map(UInt8.init) }
+        var bytes: [UInt8] = []
+        var rest = Array(self.utf8)[...]
+        while let byte = rest.popFirst() {
+            if byte == UInt8(ascii: "%"), rest.count > 1, let high = digit(rest[rest.startIndex]),
+                let low = digit(rest[rest.startIndex + 1])
+            {
+                bytes.append(high << 4 | low)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return bytes
+    }
+
+    /// ``percentDecodedBytes`` as text; what is not UTF-8 is replaced.
+    package var percentDecoded: String { String(decoding: self.percentDecodedBytes, as: UTF8.self) }
+
     /// All bytes of its UTF-8 but the plain ones as `%XX`.
     func percentEncoded(unless isPlain: (UInt8) -> Bool) -> String {
         let hex = Array("0123456789ABCDEF".utf8)

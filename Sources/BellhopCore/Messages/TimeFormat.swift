@@ -91,3 +91,10 @@ struct TimeFormat: Sendable, Hashable {
             - CivilDate(year: local.year, month: 1, day: 1).daysSince1970 + 1
     }
 }
+
+extension Timestamp {
+    private static let httpFormat = try? TimeFormat("%a, %d %b %Y %H:%M:%S GMT")
+
+    /// As HTTP headers write it (RFC 9110 §5.6.7).
+    package var httpDate: String { Timestamp.httpFormat?.text(self, in: .utc) ?? "" }
+}

@@ -55,25 +55,3 @@ package final class Redactor: Sendable {
         return count >= 10 || count >= 5 && hasDigit
     }
 }
-
-extension String {
-    private static let hexDigits = Set("0123456789abcdefABCDEF".utf8)
-
-    /// `%41` as the byte it stands for.
-    fileprivate var percentDecoded: String {
-        var bytes: [UInt8] = []
-        var rest = Array(self.utf8)[...]
-        while let byte = rest.popFirst() {
-            let digits = rest.prefix(2)
-            if byte == UInt8(ascii: "%"), digits.count == 2, digits.allSatisfy(String.hexDigits.contains),
-                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
-            {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-}

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Bellhop
 
-@Suite(.timeLimit(.minutes(1))) struct BlockingExecutorTests {
+@Suite(.timeLimit(.minutes(4))) struct BlockingExecutorTests {
     private actor Counter {
         private let executor = BlockingExecutor(label: "test")
         private var count = 0

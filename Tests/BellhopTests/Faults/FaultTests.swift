@@ -8,7 +8,7 @@ import Testing
 
 /// Everything a receiver can do to a sender, through the whole pipeline: nothing is lost, nothing comes twice under
 /// another name, and each task keeps its order.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct FaultTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct FaultTests {
     struct Fault: Sendable, CustomTestStringConvertible {
         let testDescription: String
         var script: [SimulatedAnswer] = []

@@ -3,7 +3,7 @@ import BellhopCore
 import BellhopSimulator
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct HTTPClientTests {
+@Suite(.timeLimit(.minutes(4))) struct HTTPClientTests {
     private let client = HTTPClient(userAgent: "Bellhop-Tests")
 
     private func send(

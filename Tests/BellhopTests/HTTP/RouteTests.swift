@@ -7,7 +7,7 @@ import Testing
 @testable import Bellhop
 
 /// Where connections may lead.
-@Suite(.timeLimit(.minutes(1))) struct RouteTests {
+@Suite(.timeLimit(.minutes(4))) struct RouteTests {
     private func send(_ url: String, _ client: HTTPClient, _ route: HTTPRoute = HTTPRoute()) async -> String {
         let request = HTTPRequest(
             method: .post,

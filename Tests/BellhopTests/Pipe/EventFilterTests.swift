@@ -4,7 +4,7 @@ import BellhopTesting
 import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EventFilterTests {
+@Suite(.timeLimit(.minutes(4))) struct EventFilterTests {
     private func rules(_ json: String) throws -> RuleSet {
         let diagnostics = Diagnostics()
         return RuleSet(RuleReader(sinks: .none, diagnostics).rules(try #require(Setting(json: json)?.elements)))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bellhop
 
-@Suite(.timeLimit(.minutes(1))) struct DispatcherTests {
+@Suite(.timeLimit(.minutes(4))) struct DispatcherTests {
     private let clock = ManualClock()
     private let rules = RuleSet([Rule(name: "all", sinks: ["sink"])])
 

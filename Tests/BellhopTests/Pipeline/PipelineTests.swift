@@ -6,7 +6,7 @@ import Testing
 
 @testable import Bellhop
 
-@Suite(.timeLimit(.minutes(2))) struct PipelineTests {
+@Suite(.timeLimit(.minutes(4))) struct PipelineTests {
     private let rules = RuleSet([Rule(name: "all", sinks: ["sink"])])
 
     /// Runs Relay Pro through a pipeline once, against the simulator.

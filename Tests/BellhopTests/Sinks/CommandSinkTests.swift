@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bellhop
 
-@Suite(.timeLimit(.minutes(2))) struct CommandSinkTests {
+@Suite(.timeLimit(.minutes(4))) struct CommandSinkTests {
     private let folder: TemporaryFolder
 
     init() throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Bellhop
 
-@Suite(.timeLimit(.minutes(1))) struct FileSinkTests {
+@Suite(.timeLimit(.minutes(4))) struct FileSinkTests {
     private let folder: TemporaryFolder
 
     init() throws { self.folder = try TemporaryFolder() }

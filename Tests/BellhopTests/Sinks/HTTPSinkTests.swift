@@ -6,7 +6,7 @@ import Testing
 
 @testable import Bellhop
 
-@Suite(.timeLimit(.minutes(1))) struct HTTPSinkTests {
+@Suite(.timeLimit(.minutes(4))) struct HTTPSinkTests {
     private func post<SinkType: Sink>(
         _ type: SinkType.Type,
         _ answer: SimulatedAnswer,

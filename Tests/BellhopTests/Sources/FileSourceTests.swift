@@ -5,7 +5,7 @@ import Testing
 
 @testable import Bellhop
 
-@Suite(.timeLimit(.minutes(2))) struct FileSourceTests {
+@Suite(.timeLimit(.minutes(4))) struct FileSourceTests {
     private let folder: TemporaryFolder
     private let bench = SourceBench()
 

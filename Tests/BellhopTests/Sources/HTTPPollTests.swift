@@ -6,7 +6,7 @@ import Testing
 
 @testable import Bellhop
 
-@Suite(.timeLimit(.minutes(1))) struct HTTPPollTests {
+@Suite(.timeLimit(.minutes(4))) struct HTTPPollTests {
     private let bench = SourceBench()
 
     /// An API of so many events, one a second, that answers as `answer` says.

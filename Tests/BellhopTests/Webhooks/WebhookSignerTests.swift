@@ -71,11 +71,11 @@ import Testing
         "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvw==",
         "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=",
     ]) func `a secret that is none is refused without being told`(secret: String) {
-        let error = #expect(throws: WebhookSignerProblem.self) { try self.signature([secret]) }
+        let error = #expect(throws: WebhookKeyProblem.self) { try self.signature([secret]) }
         #expect(secret.isEmpty || error?.description.contains(secret.dropFirst(5)) == false || secret == "whsec_")
     }
 
     @Test func `github takes one`() {
-        #expect(throws: WebhookSignerProblem.self) { try self.signature(["a", "b"], .github) }
+        #expect(throws: WebhookKeyProblem.self) { try self.signature(["a", "b"], .github) }
     }
 }
