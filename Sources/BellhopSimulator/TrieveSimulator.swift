@@ -33,12 +33,14 @@ package final class TrieveSimulator: Sendable {
         package let createdAt: Timestamp
         package let dataset: String
         package let number: Int
+        package let table: String
 
-        package init(id: String, createdAt: Timestamp, dataset: String, number: Int) {
+        package init(id: String, createdAt: Timestamp, dataset: String, number: Int, table: String = "events") {
             self.id = id
             self.createdAt = createdAt
             self.dataset = dataset
             self.number = number
+            self.table = table
         }
     }
 
@@ -128,6 +130,9 @@ package final class TrieveSimulator: Sendable {
         switch (request.method, request.path) {
         case ("POST", "/api/analytics") where !self.settings.quirks.contains(.oldServer): return self.keyset(body)
         case ("POST", "/api/analytics/events/all"): return self.list(body, number)
+        case ("POST", "/api/analytics/search"), ("POST", "/api/analytics/rag"),
+            ("POST", "/api/analytics/recommendations"):
+            return self.details(body)
         case ("GET", let path) where path.hasPrefix(prefix): return self.one(String(path.dropFirst(prefix.count)))
         default: return SimulatedAnswer(status: 404)
         }
@@ -140,7 +145,7 @@ package final class TrieveSimulator: Sendable {
     // MARK: - Routes
 
     private func keyset(_ body: Bytes) -> SimulatedAnswer {
-        let query = try? JSONParser().parse(body) { json -> (String, String?, String?, Int, Bool)? in
+        let query = try? JSONParser().parse(body) { json -> (String, String, String?, String?, Int, Bool)? in
             var condition: (op: String, value: String, id: String?)?
             json["filter_conditions"]?.forEachElement { element in
                 var id: String?
@@ -158,21 +163,36 @@ package final class TrieveSimulator: Sendable {
             if case .integer(let number) = json["limit"]?.leaf.number { limit = Int(number) }
             // Without it the server's own filter by dataset is lost.
             let isFiltered = json["filter_conditions"]?.kind == .array
-            return (condition?.op ?? ">=", condition?.value, condition?.id, limit, isFiltered)
+            let table = json["table"]?.leaf.text ?? ""
+            return (table, condition?.op ?? ">=", condition?.value, condition?.id, limit, isFiltered)
         }
-        guard let (op, value, id, limit, isFiltered) = query ?? nil, (1...10_000).contains(limit) else {
+        guard let (table, op, value, id, limit, isFiltered) = query ?? nil, (1...10_000).contains(limit),
+            Self.tables.contains(table)
+        else {
             return Self.error(400, "Json Deserialization Error")
         }
         guard let start = value.map(Self.filterTime) ?? Timestamp.distantPast else {
             return Self.error(500, "Cannot parse string '\(value ?? "")' as DateTime")
         }
-        let rows = self.visible.filter { !isFiltered || $0.dataset == self.settings.dataset }
+        let rows = self.visible
+            .filter { $0.table == table && (!isFiltered || $0.dataset == self.settings.dataset) }
             .filter { row in
                 if op == ">=" { return row.createdAt >= start }
                 return row.createdAt > start
                     || (row.createdAt == start && id.map { Self.order(row.id) > Self.order($0) } ?? false)
             }
         return SimulatedAnswer(body: JSONText.array(rows.prefix(limit).map { Self.clickhouse($0) }))
+    }
+
+    private static let tables = ["events", "search_queries", "rag_queries", "recommendations", "topics"]
+
+    /// One row of another table, by its id.
+    private func details(_ body: Bytes) -> SimulatedAnswer {
+        let id = try? JSONParser().parse(body) { json in (json["request_id"] ?? json["topic_id"])?.leaf.text }
+        guard let row = self.visible.first(where: { $0.id == id && $0.table != "events" }) else {
+            return Self.error(500, "Error fetching query")
+        }
+        return SimulatedAnswer(body: Self.clickhouse(row))
     }
 
     /// ClickHouse compares UUIDs by their second half first.
@@ -203,7 +223,7 @@ package final class TrieveSimulator: Sendable {
         }
         if isBad { return Self.error(500, "Error fetching query") }
         var rows = self.visible.filter {
-            $0.dataset == self.settings.dataset && $0.createdAt >= from && $0.createdAt < to
+            $0.table == "events" && $0.dataset == self.settings.dataset && $0.createdAt >= from && $0.createdAt < to
         }
         var random = SeededGenerator(seed: UInt64(number))
         // Newest first, and no order among those of one second.
@@ -253,6 +273,13 @@ package final class TrieveSimulator: Sendable {
     private static func clickhouse(_ row: Row) -> String {
         let time = row.createdAt.formatted(.seconds)
         let text = JSONText.string("\(time.prefix(10)) \(time.dropFirst(11).dropLast())")
+        guard row.table == "events" else {
+            return JSONText.object([
+                ("id", JSONText.string(row.id)), ("query", "\"red shoes\""), ("user_message", "\"red shoes?\""),
+                ("request_params", JSONText.string(self.metadata(row))), ("latency", "12.5"), ("results", "[]"),
+                ("dataset_id", JSONText.string(row.dataset)), ("created_at", text), ("user_id", "\"\""),
+            ])
+        }
         return JSONText.object([
             ("id", JSONText.string(row.id)), ("event_type", "\"purchase\""), ("event_name", "\"Purchased\""),
             ("items", #"["{\"tracking_id\":\"a\",\"revenue\":9.5}"]"#),

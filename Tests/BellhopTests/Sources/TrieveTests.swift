@@ -40,7 +40,7 @@ import Testing
             TrieveSource(
                 name: "shop",
                 options: .stub(
-                    "{\"dataset\":\"\(self.simulator.settings.dataset)\",\"api_key\":\"\(key)\",\"base_url\":\"\(self.server.url)\",\"page_limit\":100,\"poll_interval\":\"30s\"\(options)}"
+                    "{\"dataset\":\"\(self.simulator.settings.dataset)\",\"api_key\":\"\(key)\",\"base_url\":\"\(self.server.url)\",\"poll_interval\":\"30s\"\(options.contains("page_limit") ? "" : ",\"page_limit\":100")\(options)}"
                 ),
                 context: .stub(clock: SteppingClock(time: self.time), once: once)
             )
@@ -113,6 +113,45 @@ import Testing
             )
         )
         await world.server.close()
+    }
+
+    @Test(arguments: TrieveKind.allCases) func `each kind is read from its table, and found by its id`(
+        kind: TrieveKind
+    ) async throws {
+        var settings = TrieveSimulator.Settings()
+        settings.quirks = [.late]
+        let rows = TrieveKind.allCases.enumerated().flatMap { table, kind in
+            (0..<25).map { number in
+                let id = "00000000-0000-0000-\(table)000-0000000000\(number < 10 ? "0" : "")\(number)"
+                let time = Self.start + .seconds(number / 10)
+                return TrieveSimulator.Row(
+                    id: id,
+                    createdAt: time,
+                    dataset: settings.dataset,
+                    number: number,
+                    table: kind.table
+                )
+            }
+        }
+        let now = Self.start + .seconds(600)
+        let simulator = TrieveSimulator(settings, rows: rows) { now }
+        let server = try await SimulatedServer { simulator.answer($0) }
+        let world = World(simulator: simulator, server: server, time: Time(now))
+        let source = world.source(#","read":"\#(kind.rawValue)","page_limit":10"#, once: true)
+        try await self.bench.run(source)
+        let expected = rows.filter { $0.table == kind.table }.map(\.id)
+        #expect(self.bench.events.map(\.id).sorted() == expected && self.bench.rejected.isEmpty)
+        #expect(Set(self.bench.events.map(\.kind)) == [kind.eventKind])
+        if kind != .events {
+            let plan = try JSONParser().parse(self.bench.events[0].fields) { $0["request_params"]?["plan"]?.leaf.text }
+            #expect(plan == "pro" || plan == "free")
+        }
+        guard case .event(let event) = await source.find(expected[3], since: Self.start) else {
+            Issue.record("it is there")
+            return
+        }
+        #expect(event.id == expected[3] && event.kind == kind.eventKind)
+        await server.close()
     }
 
     @Test func `rows of another dataset are refused, and said`() throws {
