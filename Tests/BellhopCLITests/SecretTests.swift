@@ -18,7 +18,8 @@ import Testing
 
     private static let places = [
         "api_key", "slack_path", "hook_path", "hook_query", "bearer", "header_file", "proxy_password", "github_secret",
-        "dead_path", "dead_user_query",
+        "dead_path", "dead_user_query", "routing_key", "bot_token", "genie_key", "ntfy_token", "command_argument",
+        "command_variable", "body_key", "hook_token",
     ]
 
     @Test func `no secret is in any output, log or file`() async throws {
@@ -45,7 +46,16 @@ import Testing
             """
             sources:
               relay: { kind: relay_pro, subscriber_id: s, api_key: "${api_key}", base_url: "\(apiServer.url)" }
+              inbox: { kind: hooks, verify: { scheme: bearer, token: "${hook_token}" } }
             sinks:
+              oncall: { kind: pagerduty, base_url: "\(echo.url)", routing_key: "${routing_key}", rate_limit: none }
+              bot: { kind: telegram, base_url: "\(echo.url)", bot_token: "${bot_token}", chat_id: "7", rate_limit: none }
+              genie: { kind: opsgenie, base_url: "\(echo.url)", api_key: "${genie_key}" }
+              push: { kind: ntfy, base_url: "\(echo.url)", topic: t, token: "${ntfy_token}", rate_limit: none }
+              script:
+                kind: command
+                command: [/bin/sh, -c, "echo $0 $VARIABLE >&2; exit 65", "${command_argument}"]
+                environment: { VARIABLE: "${command_variable}" }
               ops: { kind: slack, url: "\(echo.url)/services/${slack_path}", rate_limit: none }
               hook:
                 kind: webhook
@@ -57,7 +67,8 @@ import Testing
               proxied: { kind: webhook, url: "http://nowhere.invalid/retry", proxy: "http://me:${proxy_password}@127.0.0.1:1", \(retry) }
               flaky: { kind: webhook, url: "\(echo.url)/retry/${hook_path}", \(retry) }
             rules:
-              - { name: all, send: [ops, hook, git, dead, proxied, flaky] }
+              - { name: all, send: [oncall, bot, genie, push, script, ops, hook, git, dead, proxied, flaky] }
+              - { name: shaped, body: { key: "${body_key}" }, send: [git] }
             """
         )
         var outputs = ""
@@ -74,9 +85,12 @@ import Testing
         try await run("run", "--once", "--log-level", "trace", wrong: wrong)
         try await run("deliveries", "list", "--json")
         try await run("dead-letters", "list")
-        for id in [1, 2, 3, 4, 5, 6] { try await run("deliveries", "show", "\(id)") }
+        for id in 1...12 { try await run("deliveries", "show", "\(id)") }
         for id in api.ids.prefix(2) { try await run("why", id) }
         try await run("rejected", "list")
+        try self.folder.write("event.json", "{\"event_id\":\"x\"}")
+        try await run("explain", "event.json")
+        for sink in ["oncall", "bot", "genie", "push", "script", "git"] { try await run("send", sink) }
         // The test itself: everything was sent, refused and told.
         #expect(
             outputs.contains("no hook at <secret>") && outputs.contains("given up after") && outputs.contains("401")

@@ -294,8 +294,3 @@ struct DeliveryWindow {
         }
     }
 }
-
-extension PendingDelivery {
-    /// Bytes of its event, where it is in memory.
-    fileprivate var size: Int { (self.event?.data.count ?? 0) + (self.event?.normalized?.count ?? 0) }
-}

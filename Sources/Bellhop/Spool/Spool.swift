@@ -111,6 +111,9 @@ package struct PendingDelivery: Sendable {
         self.accepted = accepted
         self.event = event
     }
+
+    /// Bytes of its event, where it is in memory.
+    var size: Int { (self.event?.data.count ?? 0) + (self.event?.normalized?.count ?? 0) }
 }
 
 /// What became of one attempt.

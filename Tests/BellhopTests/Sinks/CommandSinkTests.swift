@@ -103,10 +103,10 @@ import Testing
     }
 
     @Test func `cancelling stops the program, and does not count`() async throws {
-        let sink = self.sink("trap '' TERM; sleep 300")
+        let sink = self.sink("trap '' TERM; echo > started; sleep 300")
         let delivery = try Delivery.stub(.stub())
         let task = Task { await sink.deliver([delivery])[0] }
-        try await Task.sleep(for: .milliseconds(200))
+        while self.folder.read("started").isEmpty { try await Task.sleep(for: .milliseconds(5)) }
         task.cancel()
         #expect(await task.value == .failure(.cancelled))
     }

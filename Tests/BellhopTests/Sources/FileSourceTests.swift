@@ -74,16 +74,21 @@ import Testing
         #expect(self.numbers == [1, 2, 3] && self.bench.repeats == 0)
     }
 
-    @Test(arguments: ["gz", "zst"]) func `compressed files are unpacked, and a restart goes on inside`(
-        suffix: String
-    ) async throws {
+    @Test func `gzip is unpacked, in several members, and a restart goes on inside`() async throws {
+        try await self.checkUnpacked(
+            "gz",
+            "head -15000 in.ndjson | gzip > in.ndjson.gz; tail -n +15001 in.ndjson | gzip >> in.ndjson.gz"
+        )
+    }
+
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/zstd"), "zstd(1) makes the file"))
+    func `zstd is unpacked, and a restart goes on inside`() async throws {
+        try await self.checkUnpacked("zst", "zstd -q in.ndjson -o in.ndjson.zst")
+    }
+
+    private func checkUnpacked(_ suffix: String, _ script: String) async throws {
         try self.folder.write("in.ndjson", (0..<30_000).map { Self.line($0) + "\n" }.joined())
-        let script =
-            suffix == "gz"
-            ? "head -15000 in.ndjson | gzip > in.ndjson.gz; tail -n +15001 in.ndjson | gzip >> in.ndjson.gz"
-            : "command -v zstd >/dev/null && zstd -q in.ndjson -o in.ndjson.zst"
-        let made = try await self.shell(script)
-        guard made == 0 else { return }  // there is no zstd(1) here to make the file
+        try #require(await self.shell(script) == 0)
         try await self.bench.run(self.source("in.ndjson.\(suffix)")) { $0.events.count >= 10_000 }
         try await self.bench.run(self.source("in.ndjson.\(suffix)"))
         #expect(self.numbers == Array(0..<30_000) && self.bench.repeats == 0)
@@ -91,19 +96,25 @@ import Testing
 
     @Test func `a damaged archive is told, and what was whole is kept`() async throws {
         try self.folder.write("in.ndjson", (0..<30_000).map { Self.line($0) + "\n" }.joined())
-        _ = try await self.shell("gzip -c in.ndjson | head -c 50000 > in.ndjson.gz")
+        _ = await self.shell("gzip -c in.ndjson | head -c 50000 > in.ndjson.gz")
         let error = await #expect(throws: SourceError.self) { try await self.bench.run(self.source("in.ndjson.gz")) }
         #expect(error?.description.contains("ends in the middle") == true)
         #expect(self.numbers.count > 100 && self.numbers == Array(0..<self.numbers.count))
     }
 
-    private func shell(_ script: String) async throws -> Int32 {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", "cd '\(self.folder.path)'; \(script)"]
-        try process.run()
-        process.waitUntilExit()
-        return process.terminationStatus
+    /// Waits on a thread of its own: Swift's are shared by all tests.
+    private func shell(_ script: String) async -> Int32 {
+        let folder = self.folder.path
+        return await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                let process = Process()
+                process.executableURL = URL(fileURLWithPath: "/bin/sh")
+                process.arguments = ["-c", "cd '\(folder)'; \(script)"]
+                let isRunning = (try? process.run()) != nil
+                if isRunning { process.waitUntilExit() }
+                continuation.resume(returning: isRunning ? process.terminationStatus : -1)
+            }
+        }
     }
 
     @Test func `a file that is not there is told`() async throws {
