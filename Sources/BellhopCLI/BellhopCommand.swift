@@ -12,7 +12,7 @@ struct BellhopCommand: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             RunCommand.self, CheckCommand.self, TestCommand.self, ExplainCommand.self, SendCommand.self,
-            GetCommand.self,
+            GetCommand.self, HealthCommand.self, BackupCommand.self,
             PipeCommand.self, InitCommand.self, WhyCommand.self, DeliveriesCommand.self, DeadLettersCommand.self,
             RejectedCommand.self, ReferenceCommand.self, SimulateCommand.self,
         ]

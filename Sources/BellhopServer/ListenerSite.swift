@@ -94,7 +94,8 @@ final class ListenerSite: Sendable {
                     // Not before the answer is written: a sender that did not see it would send again.
                     defer { gate?.leave() }
                     let (head, body) = self.written(await self.answer(to: request, gate))
-                    try await writer.write(response: head, body: body)
+                    // An answer to HEAD only says how long its body would be.
+                    try await writer.write(response: head, body: request.method == .head ? ResponseBody() : body)
                 },
                 configuration: HTTP1Channel.Configuration(
                     additionalChannelHandlers: [ConnectionDeadline(limits)],

@@ -79,13 +79,17 @@ package struct InboundRequest: Sendable {
 package struct InboundAnswer: Error, Sendable {
     package let status: Int
     package let headers: [(name: String, value: String)]
-    /// JSON, or nothing.
     package let body: String
 
+    /// - `body`: JSON, or nothing.
     package init(_ status: Int, headers: [(name: String, value: String)] = [], body: String = "") {
         self.status = status
         self.headers = headers + (body.isEmpty ? [] : [("content-type", "application/json")])
         self.body = body
+    }
+
+    package init(_ status: Int, text: String, as type: String) {
+        (self.status, self.headers, self.body) = (status, [("content-type", type)], text)
     }
 
     /// A refusal as RFC 9457 writes it.

@@ -12,6 +12,8 @@ package struct Configuration: Sendable {
     /// The tests that stand beside the rules.
     package let tests: [RuleTest]
     package let retention: Retention
+    /// Nil where nothing listens for those who ask how it is.
+    package let admin: AdminSettings?
     package let context: ComponentContext
 }
 
@@ -54,10 +56,7 @@ package struct ConfigurationReader {
             .rules(files.rules)
         let tests = RuleTestReader(rules: rules, sinks: sinkNames, self.diagnostics).tests(files.tests)
         let retention = Retention(options.nested("spool"))
-        for key in ["admin"] {
-            guard let setting = options.optional(key) else { continue }
-            self.diagnostics.error("'\(key)' is not in this version of Bellhop yet; leave it out", at: setting.place)
-        }
+        let admin = options.optional("admin").map { _ in AdminSettings(options.nested("admin"), context) }
         options.finish()
         guard !self.diagnostics.hasErrors else { return nil }
         self.warnOfUnused(rules, options)
@@ -70,6 +69,7 @@ package struct ConfigurationReader {
             rules: RuleSet(rules),
             tests: tests,
             retention: retention,
+            admin: admin,
             context: context
         )
     }

@@ -23,6 +23,12 @@ package enum Reference {
               keep_dead_letters: 30d
               max_size: 10GB        # beyond it sources wait
             ```
+
+            ## `admin`
+
+            ```yaml
+            \(AdminSettings.reference)
+            ```
             """
         ]
         parts += Sources.all.map { Reference.section("source", $0) }

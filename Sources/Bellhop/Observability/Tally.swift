@@ -1,8 +1,7 @@
 import BellhopCore
-import Metrics
 import Synchronization
 
-/// Counts what happens in one run: for the progress line, the summary and the metrics.
+/// Counts what happens in one run: for the progress line, the summary, `/ready` and `/metrics`.
 package final class Tally: Sendable {
     package struct Counts: Sendable {
         /// Events that were new.
@@ -18,12 +17,22 @@ package final class Tally: Sendable {
         package var held = 0
         /// Attempts that will be followed by another.
         package var retries = 0
+        /// Events that each rule matched.
+        package var rules: [String: Int] = [:]
+        /// Why the spool takes nothing at the moment.
+        package var spoolProblem: String?
         package var sources: [String: SourceCounts] = [:]
         package var sinks: [String: SinkCounts] = [:]
     }
 
     package struct SourceCounts: Sendable {
+        package var events = 0
+        package var known = 0
+        package var rejected = 0
+        /// The latest time of an event.
         package var newest: Timestamp?
+        /// When it was last read without trouble.
+        package var lastRead: Timestamp?
         package var isCaughtUp = false
         /// Why it cannot be read at the moment.
         package var problem: String?
@@ -43,45 +52,28 @@ package final class Tally: Sendable {
         package var isDisabled = false
     }
 
-    private struct AttemptCounter: Hashable {
-        enum Outcome: String {
-            case delivered
-            case deadLetter = "dead_letter"
-            case held, retry, postponed
-        }
-
-        let sink: String
-        let outcome: Outcome
-    }
-
     private let counts = Mutex(Counts())
-    private let counters = Mutex<[AttemptCounter: Counter]>([:])
 
     package init() {}
 
     package var current: Counts { self.counts.withLock { $0 } }
 
-    func appended(source: String, receipt: Receipt, rejected: Int, owed: Int, newest: Timestamp?) {
+    func appended(_ batch: Batch, _ appended: Appended, matched: [String: Int], now: Timestamp) {
+        let newest = batch.events.last?.time
         self.counts.withLock { counts in
-            counts.events += receipt.new
-            counts.known += receipt.known
-            counts.rejected += rejected
-            counts.owed += owed
-            let state = counts.sources[source]?.newest
-            counts.sources[source, default: .init()].newest = [state, newest].compactMap { $0 }.max()
-        }
-        if receipt.new > 0 {
-            Counter(label: "bellhop_source_events_received_total", dimensions: [("source", source)]).increment(
-                by: receipt.new
-            )
+            counts.spoolProblem = nil
+            counts.events += appended.receipt.new
+            counts.known += appended.receipt.known
+            counts.rejected += appended.rejected
+            counts.owed += appended.deliveries.values.reduce(0) { $0 + $1.count }
+            counts.sources[batch.source, default: .init()].add(appended, newest: newest, now: now)
+            // A batch that is read again says nothing new.
+            guard appended.receipt.new > 0 else { return }
+            for (rule, count) in matched { counts.rules[rule, default: 0] += count }
         }
     }
 
-    func matched(_ rules: [String: Int]) {
-        for (rule, count) in rules {
-            Counter(label: "bellhop_rule_matches_total", dimensions: [("rule", rule)]).increment(by: count)
-        }
-    }
+    func refused(_ reason: String) { self.counts.withLock { $0.spoolProblem = reason } }
 
     func settled(sink: String, _ outcomes: some Sequence<Outcome>) {
         var delta = SinkCounts()
@@ -108,24 +100,6 @@ package final class Tally: Sendable {
             sinkCounts.postponed += delta.postponed
             counts.sinks[sink] = sinkCounts
         }
-        for (outcome, count) in [
-            (.delivered, delta.delivered), (.deadLetter, delta.deadLetters), (.held, delta.held),
-            (.retry, delta.retries), (.postponed, delta.postponed),
-        ] as [(AttemptCounter.Outcome, Int)]
-        where count > 0 {
-            self.counter(of: AttemptCounter(sink: sink, outcome: outcome)).increment(by: count)
-        }
-    }
-
-    /// Made once: making one asks the metrics system.
-    private func counter(of attempts: AttemptCounter) -> Counter {
-        self.counters.withLock { counters in
-            if let counter = counters[attempts] { return counter }
-            let dimensions = [("sink", attempts.sink), ("outcome", attempts.outcome.rawValue)]
-            let counter = Counter(label: "bellhop_sink_attempts_total", dimensions: dimensions)
-            counters[attempts] = counter
-            return counter
-        }
     }
 
     /// A sink's attempts were suspended, or go on.
@@ -139,11 +113,19 @@ package final class Tally: Sendable {
             }
             counts.sinks[sink] = sinkCounts
         }
-        let isOpen = if case .closed = change { false } else { true }
-        Gauge(label: "bellhop_sink_suspended", dimensions: [("sink", sink)]).record(isOpen ? 1 : 0)
     }
 
     package func source(_ name: String, _ change: (inout SourceCounts) -> Void) {
         self.counts.withLock { change(&$0.sources[name, default: .init()]) }
+    }
+}
+
+extension Tally.SourceCounts {
+    fileprivate mutating func add(_ appended: Appended, newest: Timestamp?, now: Timestamp) {
+        self.events += appended.receipt.new
+        self.known += appended.receipt.known
+        self.rejected += appended.rejected
+        self.newest = [self.newest, newest].compactMap { $0 }.max()
+        self.lastRead = now
     }
 }

@@ -16,6 +16,7 @@ struct Intake: Sendable {
             do {
                 handoff.answer(.success(try await self.take(handoff.batch, evaluator)))
             } catch {
+                self.context.tally.refused("\(error)")
                 handoff.answer(.failure(error))
             }
         }
@@ -38,16 +39,10 @@ struct Intake: Sendable {
             }
         }
         let batch = Batch(source: batch.source, events: events, rejected: rejected, checkpoint: batch.checkpoint)
-        let appended = try await self.spool.append(batch, routes: routes, now: self.context.clock.now())
+        let now = self.context.clock.now()
+        let appended = try await self.spool.append(batch, routes: routes, now: now)
         for (sink, deliveries) in appended.deliveries { self.dispatchers[sink]?.offer(deliveries) }
-        self.context.tally.appended(
-            source: batch.source,
-            receipt: appended.receipt,
-            rejected: appended.rejected,
-            owed: appended.deliveries.values.reduce(0) { $0 + $1.count },
-            newest: batch.events.last?.time
-        )
-        if appended.receipt.new > 0 { self.context.tally.matched(matched) }
+        self.context.tally.appended(batch, appended, matched: matched, now: now)
         if appended.rejected > 0 {
             self.context.logger.warning(
                 "a source sent what is no event; see 'bellhop rejected list'",

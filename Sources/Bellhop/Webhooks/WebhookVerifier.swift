@@ -3,7 +3,7 @@ import Crypto
 import Foundation
 
 /// Tells whether a webhook comes from who may send it.
-struct WebhookVerifier: Sendable {
+package struct WebhookVerifier: Sendable {
     enum Scheme: String, CaseIterable, Sendable {
         /// `webhook-signature` over id, timestamp and body (Standard Webhooks).
         case standardWebhooks = "standard_webhooks"
@@ -57,9 +57,14 @@ struct WebhookVerifier: Sendable {
 
     private init() { (self.scheme, self.keys, self.credentials) = (.none, [], []) }
 
+    /// Asks for a token; without one it lets everybody in.
+    package static func bearer(_ token: Secret?) -> WebhookVerifier {
+        token.flatMap { try? WebhookVerifier(.bearer, secrets: [$0]) } ?? .everybody
+    }
+
     /// What can be told before the body is there.
     /// - Returns: why the request is refused; nil where it may go on.
-    func refusal(of request: InboundRequest, now: Timestamp) -> String? {
+    package func refusal(of request: InboundRequest, now: Timestamp) -> String? {
         switch self.scheme {
         case .none: nil
         case .basic, .bearer: self.refusal(credentialsOf: request)

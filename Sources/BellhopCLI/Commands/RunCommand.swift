@@ -56,9 +56,10 @@ struct RunCommand: AsyncParsableCommand {
             context: loaded.context
         )
         let progress = Progress(tally: loaded.context.tally, sources: sources.map(\.name))
+        let watchers = Watchers(loaded, sources: sources.map(\.name), spool: spool, started: started)
         var fault: String?
         do {
-            try await self.run(pipeline, progress, logger)
+            try await self.run(pipeline, progress, watchers, logger)
         } catch {
             fault = "\(error)"
         }
@@ -73,7 +74,12 @@ struct RunCommand: AsyncParsableCommand {
         if fault != nil || (loaded.context.once && !Self.isWell(counts, pending: pending)) { throw ExitCode.no }
     }
 
-    private static func run(_ pipeline: Pipeline, _ progress: Progress, _ logger: Logger) async throws {
+    private static func run(
+        _ pipeline: Pipeline,
+        _ progress: Progress,
+        _ watchers: Watchers,
+        _ logger: Logger
+    ) async throws {
         var quiet = logger
         quiet.logLevel = .error
         let group = ServiceGroup(
@@ -98,7 +104,11 @@ struct RunCommand: AsyncParsableCommand {
                 return false
             }
             tasks.addTask {
-                await Self.obeySignals(group, pipeline, logger)
+                await watchers.run()
+                return false
+            }
+            tasks.addTask {
+                await Self.obeySignals(group, pipeline, watchers, logger)
                 return false
             }
             while let isOver = try await tasks.next() {
@@ -107,7 +117,12 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
-    private static func obeySignals(_ group: ServiceGroup, _ pipeline: Pipeline, _ logger: Logger) async {
+    private static func obeySignals(
+        _ group: ServiceGroup,
+        _ pipeline: Pipeline,
+        _ watchers: Watchers,
+        _ logger: Logger
+    ) async {
         var isStopping = false
         for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
             if signal == .sighup {
@@ -121,6 +136,7 @@ struct RunCommand: AsyncParsableCommand {
                 _exit(130)
             } else {
                 isStopping = true
+                watchers.stopping()
                 logger.info(
                     "stopping: attempts under way have \(Quantity.format(Pipeline.grace)); a second signal stops at once"
                 )

@@ -33,17 +33,6 @@ struct ConfigurationOption: ParsableArguments {
         guard let loaded else { throw ExitCode.no }
         return loaded
     }
-
-    /// The spool of the configuration's data folder, which another process may own. Components are not checked.
-    func spool(dataFolder: String?) throws -> SQLiteSpool {
-        let folder = try dataFolder ?? self.load(Logger(label: "bellhop") { _ in SwiftLogNoOpLogHandler() }).dataFolder
-        do {
-            return try SQLiteSpool.existing(in: folder)
-        } catch {
-            printError("\(error)")
-            throw ExitCode.no
-        }
-    }
 }
 
 func printDiagnostics(_ diagnostics: Diagnostics) {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Bellhop
 import BellhopCore
 import Foundation
+import Logging
 
 /// Where the spool is, and how to print what is in it.
 struct SpoolOptions: ParsableArguments {
@@ -11,8 +12,18 @@ struct SpoolOptions: ParsableArguments {
     @Flag(help: "Print JSON.")
     var json = false
 
+    func folder() throws -> String {
+        try self.dataDir ?? self.config.load(Logger(label: "bellhop") { _ in SwiftLogNoOpLogHandler() }).dataFolder
+    }
+
     func withSpool(_ body: (SQLiteSpool) async throws -> Void) async throws {
-        let spool = try self.config.spool(dataFolder: self.dataDir)
+        let spool: SQLiteSpool
+        do {
+            spool = try SQLiteSpool.existing(in: try self.folder())
+        } catch let error as SpoolError {
+            printError("\(error)")
+            throw ExitCode.no
+        }
         do {
             try await body(spool)
         } catch let error as SpoolError {

@@ -48,7 +48,7 @@ package enum Spelling {
     /// ` Did you mean 'x'?`, or the known words where nothing is near.
     package static func hint(for word: String, among candidates: some Sequence<String>) -> String {
         if let nearest = self.nearest(to: word, among: candidates) { return "; did you mean '\(nearest)'?" }
-        let known = candidates.sorted().joined(separator: ", ")
+        let known = Set(candidates).sorted().joined(separator: ", ")
         return known.isEmpty ? "" : "; known here: \(known)"
     }
 

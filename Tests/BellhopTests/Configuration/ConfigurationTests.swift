@@ -65,7 +65,7 @@ import Testing
               audit: { kind: file }
               bad name: { kind: stdout }
             rules: [rules/, nowhere/]
-            admin: { listen: 127.0.0.1:8080 }
+            admin: { listen: 0.0.0.0:8080, tokn: x }
             """
         )
         #expect(configuration == nil)
@@ -80,7 +80,8 @@ import Testing
             "bellhop.yaml:12:10: error: sink 'audit' (file) needs 'path': the file to append to",
             "bellhop.yaml:13:3: error: 'bad name' is no name; use letters, digits, '-', '_' and '.', at most 64",
             "bellhop.yaml:14:17: error: there is no rule file or folder nowhere/",
-            "bellhop.yaml:15:8: error: 'admin' is not in this version of Bellhop yet; leave it out",
+            "bellhop.yaml:15:18: error: others can reach 0.0.0.0:8080, so 'admin' needs a 'token' there, like \"${ADMIN_TOKEN}\"",
+            "bellhop.yaml:15:32: error: unknown key 'tokn' in 'admin' of the configuration; did you mean 'token'?",
             "rules/a.yaml:4:20: error: 'prefix' is an operator and stands in a list: write [{ prefix: … }] "
                 + "(a field of that name is written with a dotted key)",
             "rules/a.yaml:5:17: error: there is no sink 'adit'; did you mean 'audit'? (a rule)",

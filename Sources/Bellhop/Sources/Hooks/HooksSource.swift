@@ -113,8 +113,7 @@ package struct HooksSource: Source {
 
     package func run(from checkpoint: Checkpoint?, into channel: Channel) async throws {
         // Nobody can say that all has been sent: there is nothing to catch up with.
-        self.poller.caughtUp()
-        guard !self.context.once else { return }
+        if self.context.once { return self.poller.caughtUp() }
         let desk = HookDesk(
             verifier: self.verifier,
             reader: self.reader,
@@ -127,6 +126,7 @@ package struct HooksSource: Source {
         let service = InboundService(path: self.path, bodyLimit: self.bodyLimit) { await desk.answer($0) }
         try await self.context.listener.serve(service, at: self.listen) { port in
             self.poller.recovered()
+            self.poller.caughtUp()
             self.poller.logger.info("listening on http://\(self.listen.on(port))\(self.path)")
         }
     }

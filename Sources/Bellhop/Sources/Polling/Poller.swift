@@ -48,7 +48,10 @@ struct Poller: Sendable {
         self.logger.info("the source can be read again")
     }
 
-    func caughtUp() { self.context.tally.source(self.source) { $0.isCaughtUp = true } }
+    func caughtUp() {
+        let now = self.context.clock.now()
+        self.context.tally.source(self.source) { ($0.isCaughtUp, $0.lastRead) = (true, now) }
+    }
 
     /// Says loudly what may be lost.
     func report(_ losses: [String]) {
