@@ -25,6 +25,7 @@ let mustache = Target.Dependency.product(name: "Mustache", package: "swift-musta
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioHTTP = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPCodec = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
@@ -72,7 +73,8 @@ let package = Package(
         .target(
             name: "BellhopServer",
             dependencies: [
-                "Bellhop", "BellhopCore", httpTypes, hummingbird, logging, nio, nioHTTPTypes, nioPosix,
+                "Bellhop", "BellhopCore", httpTypes, hummingbird, logging, nio, nioHTTP, nioHTTPCodec, nioHTTPTypes,
+                nioPosix,
             ],
             swiftSettings: settings
         ),

@@ -22,7 +22,17 @@ struct BellhopCommand: AsyncParsableCommand {
         // A closed pipe or connection is an error where it is written to, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         bh_share_heap()
+        self.allowDescriptors()
         await self.main(nil)
+    }
+
+    /// As many files and connections as an administrator allows at all: the soft limit is for programs that use select(2).
+    private static func allowDescriptors() {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        guard getrlimit(resource, &limit) == 0 else { return }
+        limit.rlim_cur = min(limit.rlim_max, 65_536)
+        setrlimit(resource, &limit)
     }
 }
 

@@ -1,11 +1,12 @@
 import Bellhop
 import BellhopCore
+import NIOCore
 import Synchronization
 
 /// Takes HTTP requests with Hummingbird (https://github.com/hummingbird-project/hummingbird).
 package final class HummingbirdListener: HTTPListener {
     private struct State {
-        var reserved: Set<String> = []
+        var reserved: [ListenAddress: Set<String>] = [:]
         var sites: [ListenAddress: ListenerSite] = [:]
     }
 
@@ -15,7 +16,10 @@ package final class HummingbirdListener: HTTPListener {
     package init(_ limits: ListenerLimits = ListenerLimits()) { self.limits = limits }
 
     package func reserve(_ path: String, at address: ListenAddress) -> Bool {
-        self.state.withLock { $0.reserved.insert("\(address)\(path)").inserted }
+        self.state.withLock { state in
+            !state.reserved.keys.contains { $0.overlaps(address) }
+                && state.reserved[address, default: []].insert(path).inserted
+        }
     }
 
     package func serve(
@@ -40,16 +44,16 @@ package final class HummingbirdListener: HTTPListener {
         await gate.close()
         let isLast = site.remove(gate)
         if isLast || isLost { self.forget(site, at: address) }
-        if isLost { throw ListenerError("the server on \(address) ended; is there a limit on open files (ulimit -n)?") }
+        if isLost {
+            running.task.cancel()
+            throw ListenerError("the server on \(address) ended")
+        }
         if isLast { await site.close(running) }
     }
 
     private func untilCancelled(orEndOf running: ListenerSite.Running) async {
         let (end, continuation) = AsyncStream<Void>.makeStream()
-        Task {
-            await running.task.value
-            continuation.finish()
-        }
+        running.channel.closeFuture.whenComplete { _ in continuation.finish() }
         // Ends when this task is cancelled, too.
         for await _ in end {}
     }

@@ -14,9 +14,12 @@ final class ListenerSite: Sendable {
     /// A server that takes connections.
     struct Running: Sendable {
         let server: HTTPServer
-        let port: Int
+        /// What takes the connections.
+        let channel: any NIOCore.Channel
         /// Ends with the server.
         let task: Task<Void, Never>
+
+        var port: Int { self.channel.localAddress?.port ?? 0 }
     }
 
     private struct State {
@@ -80,7 +83,7 @@ final class ListenerSite: Sendable {
 
     private func start() async throws -> Running {
         let quiet = Logger(label: "bellhop.listener") { _ in SwiftLogNoOpLogHandler() }
-        let (ports, continuation) = AsyncThrowingStream<Int, any Error>.makeStream()
+        let (channels, continuation) = AsyncThrowingStream<any NIOCore.Channel, any Error>.makeStream()
         let limits = self.limits
         let decoder = HTTP1Channel.Configuration.DecoderConfiguration(
             maxHeaderFieldSize: limits.headSize,
@@ -89,10 +92,10 @@ final class ListenerSite: Sendable {
         )
         let server = HTTPServer(
             childChannelSetup: HTTP1Channel(
-                responder: { request, writer, _ in
-                    let gate = self.gate(of: request)
+                responder: { request, writer, channel in
+                    let gate = self.gate(of: request, channel)
                     // Not before the answer is written: a sender that did not see it would send again.
-                    defer { gate?.leave() }
+                    defer { gate?.leave(channel) }
                     let (head, body) = self.written(await self.answer(to: request, gate))
                     // An answer to HEAD only says how long its body would be.
                     try await writer.write(response: head, body: request.method == .head ? ResponseBody() : body)
@@ -107,7 +110,7 @@ final class ListenerSite: Sendable {
                 backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: quiet)
             ),
-            onServerRunning: { channel in continuation.yield(channel.localAddress?.port ?? 0) },
+            onServerRunning: { continuation.yield($0) },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: quiet
         )
@@ -119,14 +122,14 @@ final class ListenerSite: Sendable {
                 continuation.finish(throwing: error)
             }
         }
-        for try await port in ports { return Running(server: server, port: port, task: task) }
+        for try await channel in channels { return Running(server: server, channel: channel, task: task) }
         throw ListenerError("it was closed")
     }
 
     /// The service of a request's path, entered; nil where there is none.
-    private func gate(of request: Request) -> ServiceGate? {
+    private func gate(of request: Request, _ channel: any NIOCore.Channel) -> ServiceGate? {
         let path = request.uri.path
-        return self.state.withLock { $0.gates[path] }.flatMap { $0.enter() ? $0 : nil }
+        return self.state.withLock { $0.gates[path] }.flatMap { $0.enter(channel) ? $0 : nil }
     }
 
     private func answer(to request: Request, _ gate: ServiceGate?) async -> InboundAnswer {

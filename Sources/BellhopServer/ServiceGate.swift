@@ -1,10 +1,11 @@
 import Bellhop
+import NIOCore
 import Synchronization
 
-/// Counts the requests that a service is answering, so that it can end between them.
+/// Knows the requests that a service is answering, so that it can end between them.
 final class ServiceGate: Sendable {
     private struct State {
-        var inside = 0
+        var inside: [ObjectIdentifier: any NIOCore.Channel] = [:]
         var isClosed = false
         var waiting: CheckedContinuation<Void, Never>?
     }
@@ -14,33 +15,37 @@ final class ServiceGate: Sendable {
 
     init(_ service: InboundService) { self.service = service }
 
+    /// - `channel`: the connection, on which one request is answered at a time.
+    ///
     /// - Returns: false once it is closed.
-    func enter() -> Bool {
+    func enter(_ channel: any NIOCore.Channel) -> Bool {
         self.state.withLock { state in
-            if !state.isClosed { state.inside += 1 }
+            if !state.isClosed { state.inside[ObjectIdentifier(channel)] = channel }
             return !state.isClosed
         }
     }
 
-    func leave() {
+    func leave(_ channel: any NIOCore.Channel) {
         let waiting = self.state.withLock { state -> CheckedContinuation<Void, Never>? in
-            state.inside -= 1
-            guard state.inside == 0 else { return nil }
+            state.inside[ObjectIdentifier(channel)] = nil
+            guard state.inside.isEmpty else { return nil }
             defer { state.waiting = nil }
             return state.waiting
         }
         waiting?.resume()
     }
 
-    /// Lets nobody in any more, and returns when all have left. For one caller.
+    /// Lets nobody in any more, and returns when all have left; who is still sending has little time for it. For one
+    /// caller.
     func close() async {
         await withCheckedContinuation { continuation in
-            let isEmpty = self.state.withLock { state in
+            let inside = self.state.withLock { state in
                 state.isClosed = true
-                if state.inside > 0 { state.waiting = continuation }
-                return state.inside == 0
+                if !state.inside.isEmpty { state.waiting = continuation }
+                return Array(state.inside.values)
             }
-            if isEmpty { continuation.resume() }
+            if inside.isEmpty { continuation.resume() }
+            for channel in inside { channel.pipeline.fireUserInboundEventTriggered(ConnectionDeadline.Hurry()) }
         }
     }
 }

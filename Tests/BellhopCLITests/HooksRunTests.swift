@@ -88,7 +88,7 @@ import Testing
         #expect(!again.errors.contains(Self.secret.dropFirst(6)))
     }
 
-    @Test func `at SIGTERM senders are told to come again, and it ends at once`() async throws {
+    @Test func `what comes again under its id is one event, and SIGTERM ends it well`() async throws {
         let (process, url) = try await self.start()
         let client = HTTPClient(userAgent: "Bellhop-Tests")
         #expect(try await self.post(1, to: url, with: client) == 202)

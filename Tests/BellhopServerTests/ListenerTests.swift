@@ -111,13 +111,17 @@ import Testing
         return limits
     }
 
-    @Test(arguments: [
-        ["POST /a HT", "TP/1.1\r\nho", "st: x\r\n", "a: b\r\n", "c: d\r\n", "e: f\r\n", "g: h\r\n"], [""],
-        ["POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n", "1", "2", "3", "4", "5", "6", "7"],
-    ]) func `who sends a byte now and then is cut off`(parts: [String]) async throws {
-        let steps = parts.flatMap { [RawConnection.Step.send($0), .wait(milliseconds: 60)] }
+    @Test(arguments: ["POST /a HTTP/1.1\r\n", "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 99999\r\n\r\n"])
+    func `who sends a byte now and then is cut off`(start: String) async throws {
+        // Until it is closed: a deadline that each byte moves would never come.
+        let steps = [RawConnection.Step.send(start), .drip("a", milliseconds: 20)]
         let transcript = try await self.serve(Self.hasty) { await RawConnection.run(port: $0, steps) }
         #expect(transcript.isClosed && !transcript.statuses.contains(200))
+    }
+
+    @Test func `who sends nothing at all is cut off`() async throws {
+        let transcript = try await self.serve(Self.hasty) { await RawConnection.run(port: $0, []) }
+        #expect(transcript.isClosed && transcript.text.isEmpty)
     }
 
     @Test func `a connection that is not used is closed, one that waits for its answer is not`() async throws {
@@ -134,16 +138,81 @@ import Testing
     @Test func `more connections than allowed wait for their turn`() async throws {
         var limits = ListenerLimits()
         limits.connections = 1
-        try await self.serve(limits) { port in
+        let (asked, ask) = AsyncStream<Void>.makeStream()
+        let answer: @Sendable (InboundRequest) async -> InboundAnswer = { _ in
+            ask.yield()
+            return InboundAnswer(200)
+        }
+        try await self.serve(limits, answer: answer) { port in
+            let post = RawConnection.post("/a", "{}")
             async let first = RawConnection.run(
                 port: port,
                 closes: false,
-                [.send(RawConnection.post("/a", "{}")), .read(answers: 1), .wait(milliseconds: 200)]
+                [.send(post), .read(answers: 1), .wait(milliseconds: 300), .mark]
             )
-            let second = await RawConnection.run(port: port, [.send(RawConnection.post("/a", "{}", more: Self.last))])
-            #expect(second.statuses == [200])
-            #expect(await first.statuses == [200])
+            for await _ in asked { break }
+            // The first has the place; the other is answered behind its end.
+            let second = await RawConnection.run(port: port, [.send(post + post), .read(answers: 1), .mark, .finish])
+            let end = try #require(await first.marks.first)
+            #expect(second.statuses.first == 200 && second.marks.count == 1 && end <= second.marks[0])
         }
+    }
+
+    @Test(arguments: [
+        "POST /a HTTP/1.0\r\ncontent-type: x\r\ncontent-length: 2\r\n\r\n{}",
+        "POST /a HTTP/1.1\r\nhost: x\r\nconnection: TE, Close\r\ncontent-length: 2\r\n\r\n{}",
+    ]) func `a connection that its client wants closed is closed`(request: String) async throws {
+        let transcript = try await self.serve { await RawConnection.run(port: $0, [.send(request)]) }
+        #expect(transcript.statuses == [200] && transcript.isClosed)
+    }
+
+    @Test func `HEAD has no body, and who waits to be asked for one is asked`() async throws {
+        try await self.serve(answer: { _ in InboundAnswer(200, body: "{\"a\":1}") }) { port in
+            let head = "HEAD /a HTTP/1.1\r\nhost: x\r\n\r\n"
+            let transcript = await RawConnection.run(
+                port: port,
+                [.send(head + RawConnection.post("/a", "{}", more: Self.last))]
+            )
+            #expect(transcript.statuses == [200, 200] && transcript.text.ranges(of: "{\"a\":1}").count == 1)
+        }
+        try await self.serve { port in
+            let head = "POST /a HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\(Self.last)\r\n"
+            let transcript = await RawConnection.run(port: port, [.send(head), .read(answers: 1), .send("{}")])
+            #expect(transcript.statuses == [100, 200])
+        }
+    }
+
+    @Test func `what comes behind a refusal is not read for ever`() async throws {
+        try await self.serve { port in
+            let head = "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 99000000000\r\n\r\n"
+            let chunk = String(repeating: "x", count: 64 * 1024)
+            let transcript = await RawConnection.run(port: port, [.send(head), .read(answers: 1), .flood(chunk)])
+            #expect(transcript.statuses == [413] && transcript.isClosed && transcript.sent < 50_000_000)
+        }
+    }
+
+    @Test func `a sender that never ends does not hold up the end`() async throws {
+        var limits = ListenerLimits()
+        (limits.linger, limits.tick) = (.milliseconds(200), .milliseconds(20))
+        let listener = HummingbirdListener(limits)
+        let (entered, enter) = AsyncStream<Void>.makeStream()
+        let service = InboundService(path: "/a", bodyLimit: 100) { request in
+            enter.yield()
+            return (try? await request.body()).map { _ in InboundAnswer(200) } ?? InboundAnswer(400)
+        }
+        let (started, start) = AsyncStream<Int>.makeStream()
+        let serving = Task { try await listener.serve(service, at: .unknown) { _ = start.yield($0) } }
+        var ports = started.makeAsyncIterator()
+        let port = await ports.next() ?? 0
+        let head = "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n1"
+        async let slow = RawConnection.run(port: port, [.send(head), .drip("1", milliseconds: 50)])
+        for await _ in entered { break }
+        serving.cancel()
+        // Without a deadline of its own it would take the body's 30 s, and the pipeline's grace is 10.
+        let begun = ContinuousClock.now
+        try await serving.value
+        #expect(ContinuousClock.now - begun < .seconds(20))
+        #expect(await slow.isClosed)
     }
 
     @Test func `what is no HTTP is refused, and harms nobody else`() async throws {
@@ -215,5 +284,7 @@ import Testing
         let address = try #require(ListenAddress("127.0.0.1:80"))
         #expect(listener.reserve("/a", at: address) && !listener.reserve("/a", at: address))
         #expect(listener.reserve("/b", at: address))
+        let all = try #require(ListenAddress("0.0.0.0:80"))
+        #expect(!listener.reserve("/c", at: all) && listener.reserve("/c", at: all.on(81)))
     }
 }

@@ -11,6 +11,12 @@ enum RawConnection {
         case read(answers: Int)
         /// Says that nothing more will be sent.
         case finish
+        /// Sends a text again and again, with pauses, until the other side has closed the connection.
+        case drip(String, milliseconds: UInt32)
+        /// The same without pauses.
+        case flood(String)
+        /// Notes the time.
+        case mark
     }
 
     struct Transcript: Sendable {
@@ -18,6 +24,9 @@ enum RawConnection {
         /// The other side closed the connection.
         var isClosed = false
         var isConnected = false
+        var marks: [ContinuousClock.Instant] = []
+        /// Bytes of what was dripped or flooded.
+        var sent = 0
 
         var statuses: [Int] {
             self.text.split(separator: "HTTP/1.1 ", omittingEmptySubsequences: true).dropFirst(
@@ -73,6 +82,22 @@ enum RawConnection {
             case .wait(let milliseconds): usleep(milliseconds * 1000)
             case .read(let answers): read { transcript.statuses.count < answers && !transcript.isClosed }
             case .finish: shutdown(handle, Int32(SHUT_WR))
+            case .mark: transcript.marks.append(.now)
+            case .drip(let text, let pause):
+                let bytes = Array(text.utf8)
+                while send(handle, bytes, bytes.count, Int32(MSG_NOSIGNAL)) > 0 {
+                    transcript.sent += bytes.count
+                    usleep(pause * 1000)
+                }
+                transcript.isClosed = true
+            case .flood(let text):
+                let bytes = Array(text.utf8)
+                while transcript.sent < 100_000_000 {
+                    let count = send(handle, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+                    if count <= 0 { break }
+                    transcript.sent += count
+                }
+                transcript.isClosed = transcript.sent < 100_000_000
             }
         }
         if closes { read { !transcript.isClosed } }

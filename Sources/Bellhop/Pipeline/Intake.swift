@@ -12,9 +12,10 @@ struct Intake: Sendable {
     /// Works until the channel is closed and empty.
     func run() async {
         let evaluator = RuleEvaluator(self.rules)
+        var throttles: [String: LogThrottle] = [:]
         for await handoff in self.channel.handoffs {
             do {
-                handoff.answer(.success(try await self.take(handoff.batch, evaluator)))
+                handoff.answer(.success(try await self.take(handoff.batch, evaluator, &throttles)))
             } catch {
                 self.context.tally.refused("\(error)")
                 handoff.answer(.failure(error))
@@ -22,7 +23,11 @@ struct Intake: Sendable {
         }
     }
 
-    private func take(_ batch: Batch, _ evaluator: RuleEvaluator) async throws -> Receipt {
+    private func take(
+        _ batch: Batch,
+        _ evaluator: RuleEvaluator,
+        _ throttles: inout [String: LogThrottle]
+    ) async throws -> Receipt {
         var matched: [String: Int] = [:]
         var events: [Event] = []
         var routes: [[Route]] = []
@@ -43,11 +48,13 @@ struct Intake: Sendable {
         let appended = try await self.spool.append(batch, routes: routes, now: now)
         for (sink, deliveries) in appended.deliveries { self.dispatchers[sink]?.offer(deliveries) }
         self.context.tally.appended(batch, appended, matched: matched, now: now)
-        if appended.rejected > 0 {
+        if appended.rejected > 0,
+            let count = throttles[batch.source, default: .init()].note(appended.rejected, now: now)
+        {
             self.context.logger.warning(
                 "a source sent what is no event; see 'bellhop rejected list'",
                 metadata: [
-                    LogKeys.source: "\(batch.source)", LogKeys.count: "\(appended.rejected)",
+                    LogKeys.source: "\(batch.source)", LogKeys.count: "\(count)",
                     LogKeys.reason: "\(rejected.first?.reason ?? "")",
                 ]
             )

@@ -36,10 +36,10 @@ struct EventFields: Sendable {
     ) throws -> Event {
         try JSONParser().parse(data) { json in
             guard json.kind == .object else { throw EventFieldsError.notAnObject }
-            let id = id ?? json[self.id]?.leaf.text ?? ""
+            let id = id ?? json[self.id]?.leaf.text.eventID
             return Event(
                 source: source,
-                id: id.isEmpty ? unnamed() : id,
+                id: id ?? unnamed(),
                 kind: kind,
                 time: json[self.time].flatMap { Timestamp($0.leaf) } ?? now,
                 task: self.task(in: json),
@@ -51,6 +51,14 @@ struct EventFields: Sendable {
     func task(in json: JSON) -> String? {
         let task = json[self.task]?.leaf.text ?? ""
         return task.isEmpty ? nil : task
+    }
+}
+
+extension String {
+    /// As an event's id, which stands in lists and commands: one that is too long is known by its hash. Nil for an empty one.
+    var eventID: String? {
+        if self.isEmpty { return nil }
+        return self.utf8.count > 200 ? Bytes(self).contentID : self
     }
 }
 

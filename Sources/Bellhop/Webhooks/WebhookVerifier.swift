@@ -25,6 +25,8 @@ package struct WebhookVerifier: Sendable {
     /// How far a signed timestamp may be off: what all the schemes' own libraries take.
     static let tolerance: Duration = .seconds(300)
 
+    private static let mismatch = "the signature does not match; is the secret the sender's?"
+
     let scheme: Scheme
     /// Any of them will do, so that a secret can be changed while both are in use.
     private let keys: [WebhookKey]
@@ -82,7 +84,7 @@ package struct WebhookVerifier: Sendable {
                 // A list without end would be work without end.
                 signatures.prefix(20).contains { self.isValid($0, key, start, body) }
             }
-            return isSigned ? nil : "the signature does not match; is the secret the sender's?"
+            return isSigned ? nil : WebhookVerifier.mismatch
         }
     }
 
@@ -97,7 +99,12 @@ package struct WebhookVerifier: Sendable {
         case signatures([Signature], start: [UInt8])
         case refused(String)
 
-        var refusal: String? { if case .refused(let reason) = self { reason } else { nil } }
+        var refusal: String? {
+            switch self {
+            case .refused(let reason): reason
+            case .signatures(let signatures, _): signatures.isEmpty ? WebhookVerifier.mismatch : nil
+            }
+        }
     }
 
     private func evidence(in request: InboundRequest, now: Timestamp) -> Evidence {

@@ -56,7 +56,8 @@ package struct RejectedEvent: Sendable, Hashable {
 
     package init(data: Bytes, reason: String) {
         self.data = data
-        self.reason = reason
+        // Reasons quote what they are about, and go into logs and answers.
+        self.reason = reason.utf8.count > 500 ? String(reason.prefix(400)) + " …" : reason
     }
 }
 

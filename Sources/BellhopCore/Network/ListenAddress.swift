@@ -36,6 +36,14 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
     }
 
+    /// Another address that cannot be listened on beside this one.
+    package func overlaps(_ other: ListenAddress) -> Bool {
+        guard self.port == other.port, self.port != 0, self != other else { return false }
+        func isWide(_ host: String) -> Bool { host == "0.0.0.0" || host == "::" }
+        return isWide(self.host) || isWide(other.host)
+            || (self.host == "localhost" && other.isLoopback) || (other.host == "localhost" && self.isLoopback)
+    }
+
     /// Only this machine can connect.
     package var isLoopback: Bool {
         if let address = IPAddress(self.host) {

@@ -15,6 +15,17 @@ import Testing
     }
 
     @Test(arguments: [
+        ("127.0.0.1:80", "0.0.0.0:80", true), ("[::]:80", "127.0.0.1:80", true), ("localhost:80", "127.0.0.1:80", true),
+        ("localhost:80", "[::1]:80", true), ("127.0.0.1:80", "127.0.0.1:80", false),
+        ("127.0.0.1:80", "0.0.0.0:81", false),
+        ("127.0.0.1:80", "127.0.0.2:80", false), ("127.0.0.1:0", "0.0.0.0:0", false),
+        ("10.0.0.1:80", "localhost:80", false),
+    ]) func `addresses that get into each other's way`(one: String, other: String, expected: Bool) throws {
+        let (one, other) = (try #require(ListenAddress(one)), try #require(ListenAddress(other)))
+        #expect(one.overlaps(other) == expected && other.overlaps(one) == expected)
+    }
+
+    @Test(arguments: [
         "", "8088", ":8088", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "::1:8088", "[::1]",
         "[127.0.0.1]:80", "[::1:80", "a b:80", "http://x:80", "x/y:80", "ü:80",
     ]) func `anything else is none`(text: String) {

@@ -91,6 +91,42 @@ import Testing
         #expect(try await self.append(["more"], to: larger).receipt.new == 1)
     }
 
+    @Test func `what is no event cannot fill the disk, and goes with age also where there are no events`() async throws
+    {
+        let spool = try SQLiteSpool(folder: self.folder.path, maxSize: 1_100_000)
+        var (accepted, isFull) = (0, false)
+        while !isFull, accepted < 100 {
+            let data = Bytes(String(repeating: "y", count: 100_000) + "\(accepted)")
+            let batch = Batch(
+                source: "relay",
+                events: [],
+                rejected: [RejectedEvent(data: data, reason: "no")],
+                checkpoint: nil
+            )
+            do {
+                accepted += try await spool.append(batch, routes: [], now: self.now).rejected
+            } catch SpoolError.full {
+                isFull = true
+            }
+        }
+        #expect(isFull && accepted > 3)
+        _ = try await spool.prune(.default, now: self.now + .seconds(3600), after: 0, limit: 100)
+        #expect(try await spool.rejected().count == accepted)
+        _ = try await spool.prune(.default, now: self.now + .seconds(31 * 86_400), after: 0, limit: 100)
+        #expect(try await spool.rejected().isEmpty)
+        #expect(try await self.append(["more"], to: spool).receipt.new == 1)
+    }
+
+    @Test func `of what is no event the newest are kept`() async throws {
+        let spool = try SQLiteSpool.inMemory()
+        let rejected = (0..<10_050).map { RejectedEvent(data: Bytes("x\($0)"), reason: "no") }
+        let batch = Batch(source: "relay", events: [], rejected: rejected, checkpoint: nil)
+        #expect(try await spool.append(batch, routes: [], now: self.now).rejected == 10_050)
+        _ = try await spool.prune(.default, now: self.now, after: 0, limit: 100)
+        let kept = try await spool.rejected(limit: 20_000)
+        #expect(kept.count == 10_000 && kept.last?.data == "x50")
+    }
+
     @Test func `a damaged file is named, with what to do`() throws {
         try self.folder.write("spool.db", String(repeating: "this is no database ", count: 500))
         let error = #expect(throws: SpoolError.self) { try SQLiteSpool(folder: self.folder.path) }

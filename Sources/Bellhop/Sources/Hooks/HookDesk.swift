@@ -9,13 +9,19 @@ final class HookDesk: Sendable {
     private let origins: [String]
     private let commit: GroupCommit
     private let clock: any WallClock
+    /// Only this machine may send, and nobody says who does.
+    private let isLocal: Bool
     private let rate: Rate?
     private let limiter: Mutex<RateLimiter>?
-    private let refusals: RefusalLog
+    private let logger: Logger
+    /// Apart, so that who may not send cannot hide that the disk is full.
+    private let refusals = Mutex(LogThrottle())
+    private let failures = Mutex(LogThrottle())
 
     init(
         verifier: WebhookVerifier,
         reader: HookReader,
+        isLocal: Bool,
         rate: Rate?,
         origins: [String],
         commit: GroupCommit,
@@ -24,12 +30,13 @@ final class HookDesk: Sendable {
     ) {
         self.verifier = verifier
         self.reader = reader
+        self.isLocal = isLocal
         self.rate = rate
         self.limiter = rate.map { Mutex(RateLimiter($0)) }
         self.origins = origins
         self.commit = commit
         self.clock = clock
-        self.refusals = RefusalLog(logger)
+        self.logger = logger
     }
 
     func answer(_ request: InboundRequest) async -> InboundAnswer {
@@ -44,7 +51,13 @@ final class HookDesk: Sendable {
         } catch let answer as InboundAnswer {
             return answer
         } catch {
-            self.refusals.note("not stored: \(error)", now: self.clock.now())
+            let count = self.failures.withLock { $0.note(now: self.clock.now()) }
+            if let count {
+                self.logger.error(
+                    "events cannot be stored; their senders are told to come again",
+                    metadata: [LogKeys.reason: "\(error)", LogKeys.count: "\(count)"]
+                )
+            }
             return InboundAnswer(
                 problem: 503,
                 "it could not be stored just now; send it again",
@@ -54,6 +67,9 @@ final class HookDesk: Sendable {
     }
 
     private func take(_ request: InboundRequest) async throws -> InboundAnswer {
+        if self.isLocal, !self.isLocal(request) {
+            throw InboundAnswer(problem: 403, "without 'verify' only this machine may send, to an address or localhost")
+        }
         let mode = try self.reader.mode(of: request)
         // Before the body: who may not send at all costs no memory.
         try self.check(self.verifier.refusal(of: request, now: self.clock.now()))
@@ -70,15 +86,30 @@ final class HookDesk: Sendable {
             throw InboundAnswer(problem: 400, first.reason)
         }
         let rejected = reading.rejected.isEmpty ? nil : "\(reading.rejected.count)"
+        // RFC 6750 §2.3: the token stands in the URL.
+        let isInQuery = self.verifier.scheme == .bearer && request.header("authorization") == nil
         return InboundAnswer(
             202,
+            headers: isInQuery ? [("cache-control", "no-store")] : [],
             body: JSONText.object([("accepted", "\(reading.events.count)"), ("rejected", rejected)])
         )
     }
 
+    /// Web pages reach a loopback address by a name of their own that leads there; this is not one.
+    private func isLocal(_ request: InboundRequest) -> Bool {
+        guard let host = request.header("host") ?? request.header(":authority") else { return true }
+        let name = (ListenAddress(host) ?? ListenAddress("\(host):0"))?.host
+        return name.map { $0 == "localhost" || IPAddress($0) != nil } ?? false
+    }
+
     private func check(_ refusal: String?) throws {
         guard let refusal else { return }
-        self.refusals.note(refusal, now: self.clock.now())
+        if let count = self.refusals.withLock({ $0.note(now: self.clock.now()) }) {
+            self.logger.warning(
+                "requests are refused",
+                metadata: [LogKeys.reason: "\(refusal)", LogKeys.count: "\(count)"]
+            )
+        }
         let challenge: [(name: String, value: String)] =
             switch self.verifier.scheme {
             case .basic: [("www-authenticate", "Basic realm=\"bellhop\", charset=\"UTF-8\"")]
@@ -127,35 +158,6 @@ final class HookDesk: Sendable {
             headers: [
                 allow, ("webhook-allowed-origin", origin), ("webhook-allowed-rate", perMinute.map(String.init) ?? "*"),
             ]
-        )
-    }
-}
-
-/// Says why requests are refused without letting those who send them fill the log.
-private final class RefusalLog: Sendable {
-    private static let interval: Duration = .seconds(60)
-
-    private struct State {
-        var told = Timestamp.distantPast
-        var untold = 0
-    }
-
-    private let logger: Logger
-    private let state = Mutex(State())
-
-    init(_ logger: Logger) { self.logger = logger }
-
-    func note(_ reason: String, now: Timestamp) {
-        let count = self.state.withLock { state -> Int? in
-            state.untold += 1
-            guard now - state.told >= RefusalLog.interval || now < state.told else { return nil }
-            defer { state = State(told: now) }
-            return state.untold
-        }
-        guard let count else { return }
-        self.logger.warning(
-            "requests are refused",
-            metadata: [LogKeys.reason: "\(reason)", LogKeys.count: "\(count)"]
         )
     }
 }

@@ -4,6 +4,8 @@ import BellhopCore
 struct HookReader: Sendable {
     /// Events that one request may hold.
     static let limit = 10_000
+    /// Bytes that are kept of what is no event.
+    private static let keptLimit = 65_536
 
     let source: String
     let scheme: WebhookVerifier.Scheme
@@ -40,7 +42,9 @@ struct HookReader: Sendable {
                 headers: [("accept-encoding", "identity")]
             )
         }
-        let cloud = InboundCloudEvent.mode(of: request, media)
+        var cloud = InboundCloudEvent.mode(of: request, media)
+        // Headers that nobody signed must not say what an event is.
+        if cloud == .binary, [.github, .slack, .stripe].contains(self.scheme) { cloud = nil }
         let isUnderstood =
             switch cloud {
             case .binary: true
@@ -66,10 +70,13 @@ struct HookReader: Sendable {
         switch mode.cloud {
         case .binary:
             do {
+                // By itself first, or it could bring attributes along.
+                if mode.media.isJSON, !body.isEmpty { try JSONParser().parse(body) { _ in } }
                 let event = try InboundCloudEvent.structured(request, mode.media, data: body)
-                self.add(event, isCloudEvent: true, now, &reading)
+                let name = self.scheme == .standardWebhooks ? self.name(in: request) : nil
+                self.add(event, named: name, isCloudEvent: true, now, &reading)
             } catch {
-                reading.rejected.append(RejectedEvent(data: body, reason: "\(error)"))
+                self.reject(body, "\(error)", &reading)
             }
             return reading
         case .structured:
@@ -86,14 +93,21 @@ struct HookReader: Sendable {
                 throw InboundAnswer(problem: 413, "a request holds at most \(HookReader.limit) events")
             }
             for (index, item) in items.enumerated() {
-                self.add(item, named: name.map { "\($0)/\(index)" }, kind, isCloudEvent: isCloudEvent, now, &reading)
+                self.add(
+                    item,
+                    named: name.map { "\($0.escapingSlashes)/\(index)" },
+                    kind,
+                    isCloudEvent: isCloudEvent,
+                    now,
+                    &reading
+                )
             }
         } catch let answer as InboundAnswer {
             throw answer
         } catch ItemPageError.noList where !isCloudEvent {
-            self.add(body, named: name, kind, isCloudEvent: false, now, &reading)
+            self.add(body, named: name?.escapingSlashes, kind, isCloudEvent: false, now, &reading)
         } catch {
-            reading.rejected.append(RejectedEvent(data: body, reason: isCloudEvent ? "a batch is a list" : "\(error)"))
+            self.reject(body, isCloudEvent ? "a batch is a list" : "\(error)", &reading)
         }
         return reading
     }
@@ -104,11 +118,14 @@ struct HookReader: Sendable {
         return try self.event(data, named: nil, nil, isCloudEvent: isCloudEvent, now) { data.contentID }
     }
 
-    /// What the sender calls this message, and calls it again when it repeats it.
+    /// What the sender calls this message, and calls it again when it repeats it. Slack and Stripe sign no such header:
+    /// whoever has seen one request could make many of it.
     private func name(in request: InboundRequest) -> String? {
-        let header = request.header(self.scheme == .github ? "x-github-delivery" : "webhook-id") ?? ""
-        // Ids stand in lists and commands.
-        return header.isEmpty || header.utf8.count > 200 ? nil : header
+        switch self.scheme {
+        case .slack, .stripe: nil
+        case .github: request.header("x-github-delivery")?.eventID
+        default: request.header("webhook-id")?.eventID
+        }
     }
 
     private func add(
@@ -126,8 +143,14 @@ struct HookReader: Sendable {
             }
             reading.events.append(event)
         } catch {
-            reading.rejected.append(RejectedEvent(data: data, reason: "\(error)"))
+            self.reject(data, "\(error)", &reading)
         }
+    }
+
+    private func reject(_ data: Bytes, _ reason: String, _ reading: inout Reading) {
+        // Enough to know it by.
+        let start = data.count > HookReader.keptLimit ? data[0..<HookReader.keptLimit].copy() : data
+        reading.rejected.append(RejectedEvent(data: start, reason: reason))
     }
 
     private func event(
@@ -147,11 +170,16 @@ struct HookReader: Sendable {
         }
         return Event(
             source: self.source,
-            id: cloud.key,
+            id: name ?? cloud.key.eventID ?? cloud.key,
             kind: cloud.type,
             time: cloud.time ?? now,
             task: task ?? cloud.subject,
             data: data
         )
     }
+}
+
+extension String {
+    /// So that no message's name is that of a list's element.
+    fileprivate var escapingSlashes: String { self.replacing("%", with: "%25").replacing("/", with: "%2F") }
 }

@@ -50,14 +50,16 @@ package struct HooksSource: Source {
             )
         }
         self.path = options.string("path", default: "/hooks")
-        if !self.path.hasPrefix("/") || self.path.contains(where: { "?#%\\ ".contains($0) || !$0.isASCII }) {
+        let isClean = self.path.utf8.allSatisfy { (33...126).contains($0) && !"?#%\\".utf8.contains($0) }
+        if !self.path.hasPrefix("/") || !isClean {
             options.diagnostics.error(
                 "'path' begins with a slash and holds no ?, # or %, like /hooks/alerts (\(options.owner))",
                 at: options.place(of: "path")
             )
         } else if !context.listener.reserve(self.path, at: self.listen) {
             options.diagnostics.error(
-                "another source has \(self.listen)\(self.path); give this one a 'path' of its own (\(options.owner))",
+                "another source has \(self.listen)\(self.path), or that port at an overlapping address; "
+                    + "write the same 'listen' and another 'path' (\(options.owner))",
                 at: options.place(of: "path")
             )
         }
@@ -117,6 +119,7 @@ package struct HooksSource: Source {
         let desk = HookDesk(
             verifier: self.verifier,
             reader: self.reader,
+            isLocal: self.verifier.scheme == .none && self.listen.isLoopback,
             rate: self.rate,
             origins: self.origins,
             commit: GroupCommit(source: self.name, channel: channel),

@@ -40,7 +40,7 @@ struct InboundCloudEvent {
         }
         let version = try required("specversion")
         guard version.hasPrefix("1.") else {
-            throw InboundCloudEventError("CloudEvents of version 1 are understood, not of '\(version)'")
+            throw InboundCloudEventError("CloudEvents of version 1 are understood, not of '\(version.prefix(40))'")
         }
         self.id = try required("id")
         self.source = try required("source")

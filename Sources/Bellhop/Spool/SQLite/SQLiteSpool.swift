@@ -106,7 +106,8 @@ package struct SQLiteSpool: Spool {
         do {
             let (appended, after) = try await self.write { db in
                 // Only appending is limited: what settles and prunes must go on, or there would never be room again.
-                if !batch.events.isEmpty, try SQLiteSpool.used(db) > maxSize { throw SpoolError.full(path: path) }
+                let isEmpty = batch.events.isEmpty && batch.rejected.isEmpty
+                if !isEmpty, try SQLiteSpool.used(db) > maxSize { throw SpoolError.full(path: path) }
                 var append = SQLiteAppend(db, before.event, before.delivery, before.names, now: now)
                 let appended = try append.run(batch, routes)
                 return (

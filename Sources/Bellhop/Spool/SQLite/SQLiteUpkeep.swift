@@ -3,6 +3,9 @@ import GRDB
 
 /// What the spool is asked now and then, beside its daily work.
 extension SQLiteSpool {
+    /// Rejected events that are kept, of all sources.
+    private static let rejectedLimit = 10_000
+
     package func foreignChanges() async throws -> Int {
         try await self.read { try Int.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
     }
@@ -26,6 +29,7 @@ extension SQLiteSpool {
 
     package func prune(_ retention: Retention, now: Timestamp, after: Int64, limit: Int) async throws -> Pruned {
         try await self.write { db in
+            try SQLiteSpool.pruneRejected(db, before: now - retention.keepDeadLetters, limit: limit)
             // Rows are in the order they were accepted, so nothing follows the first young one. However many old ones
             // are kept for their dead letters, a step looks at so many.
             let old = (now - retention.keep).nanoseconds
@@ -56,13 +60,20 @@ extension SQLiteSpool {
                 ]
             )
             let forgotten = db.changesCount
-            try db.execute(
-                sql: "DELETE FROM rejected WHERE id IN (SELECT id FROM rejected WHERE at < ? ORDER BY id LIMIT ?)",
-                arguments: [(now - retention.keepDeadLetters).nanoseconds, limit]
-            )
             let (youngest, count): (Int64, Int) = (examined[1], examined[2])
             let isOver = youngest >= old || count < limit
             return Pruned(forgotten: forgotten, next: isOver ? nil : last)
         }
+    }
+
+    /// What is no event is kept for a person, who looks at the newest; a sender of nothing else must not fill the disk.
+    private static func pruneRejected(_ db: Database, before time: Timestamp, limit: Int) throws {
+        try db.execute(
+            sql: """
+                DELETE FROM rejected WHERE id IN (SELECT id FROM rejected WHERE at < ? ORDER BY id LIMIT ?)
+                    OR id <= (SELECT id FROM rejected ORDER BY id DESC LIMIT 1 OFFSET ?)
+                """,
+            arguments: [time.nanoseconds, limit, SQLiteSpool.rejectedLimit]
+        )
     }
 }
