@@ -193,6 +193,8 @@ import Testing
 
     @Test func `a sender that never ends does not hold up the end`() async throws {
         var limits = ListenerLimits()
+        // Nothing else would end it before the test's own limit.
+        limits.body = .seconds(3600)
         (limits.linger, limits.tick) = (.milliseconds(200), .milliseconds(20))
         let listener = HummingbirdListener(limits)
         let (entered, enter) = AsyncStream<Void>.makeStream()
@@ -208,10 +210,7 @@ import Testing
         async let slow = RawConnection.run(port: port, [.send(head), .drip("1", milliseconds: 50)])
         for await _ in entered { break }
         serving.cancel()
-        // Without a deadline of its own it would take the body's 30 s, and the pipeline's grace is 10.
-        let begun = ContinuousClock.now
         try await serving.value
-        #expect(ContinuousClock.now - begun < .seconds(20))
         #expect(await slow.isClosed)
     }
 

@@ -105,7 +105,8 @@ package struct InboundAnswer: Error, Sendable {
     }
 
     private static let titles = [
-        400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large",
+        400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+        413: "Content Too Large",
         415: "Unsupported Media Type", 429: "Too Many Requests", 503: "Service Unavailable",
     ]
 }

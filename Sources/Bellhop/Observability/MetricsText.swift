@@ -25,7 +25,7 @@ package struct MetricsText {
         text.add(
             "bellhop_rule_matches_total",
             "counter",
-            "New events that a rule matched.",
+            "Events that a rule matched; of a batch with new ones also those that had been read before.",
             rules.map { ([("rule", $0)], Double(counts.rules[$0] ?? 0)) }
         )
         text.addSinks(counts, sinks)

@@ -61,7 +61,8 @@ package final class Tally: Sendable {
     func appended(_ batch: Batch, _ appended: Appended, matched: [String: Int], now: Timestamp) {
         let newest = batch.events.last?.time
         self.counts.withLock { counts in
-            counts.spoolProblem = nil
+            // A batch with nothing in it passes where events do not.
+            if appended.receipt.new + appended.rejected > 0 { counts.spoolProblem = nil }
             counts.events += appended.receipt.new
             counts.known += appended.receipt.known
             counts.rejected += appended.rejected
@@ -73,7 +74,8 @@ package final class Tally: Sendable {
         }
     }
 
-    func refused(_ reason: String) { self.counts.withLock { $0.spoolProblem = reason } }
+    /// Why the spool takes nothing; nil when it does again.
+    func spool(_ problem: String?) { self.counts.withLock { $0.spoolProblem = problem } }
 
     func settled(sink: String, _ outcomes: some Sequence<Outcome>) {
         var delta = SinkCounts()

@@ -17,7 +17,7 @@ struct Intake: Sendable {
             do {
                 handoff.answer(.success(try await self.take(handoff.batch, evaluator, &throttles)))
             } catch {
-                self.context.tally.refused("\(error)")
+                self.context.tally.spool("\(error)")
                 handoff.answer(.failure(error))
             }
         }

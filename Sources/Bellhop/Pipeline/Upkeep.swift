@@ -19,11 +19,23 @@ struct Upkeep: Sendable {
     private func watch() async {
         var changes = try? await self.spool.foreignChanges()
         while (try? await self.context.clock.sleep(for: .seconds(1))) != nil {
+            await self.retrySpool()
             let current = try? await self.spool.foreignChanges()
             if let current, current != changes {
                 changes = current
                 for dispatcher in self.dispatchers { dispatcher.reload() }
             }
+        }
+    }
+
+    /// After an append that failed nobody may send another: who is told that bellhop is not ready sends nothing.
+    private func retrySpool() async {
+        guard self.context.tally.current.spoolProblem != nil else { return }
+        do {
+            try await self.spool.tryOut()
+            self.context.tally.spool(nil)
+        } catch {
+            self.context.tally.spool("\(error)")
         }
     }
 

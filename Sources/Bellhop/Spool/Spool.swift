@@ -34,6 +34,9 @@ package protocol Spool: Sendable {
     /// the number `after`, from 0.
     func prune(_ retention: Retention, now: Timestamp, after: Int64, limit: Int) async throws -> Pruned
 
+    /// Takes nothing, but fails as taking events would at the moment.
+    func tryOut() async throws
+
     /// Grows when another process has changed the spool, as `bellhop dead-letters retry` does.
     func foreignChanges() async throws -> Int
 

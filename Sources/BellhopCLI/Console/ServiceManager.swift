@@ -29,15 +29,15 @@ struct ServiceManager: Sendable {
         for _ in 0..<300 where !health().isReady {
             guard (try? await Task.sleep(for: .milliseconds(100))) != nil else { return }
         }
-        self.notify("READY=1")
         let interval = min(.seconds(10), (self.watchdog ?? .seconds(20)) / 2)
         while !Task.isCancelled {
-            // Where it hangs, systemd does not hear of us any more, and starts us again.
-            await touch()
             let now = health()
             let status = now.reasons.first.map { "\($0)" } ?? counts()
-            self.notify("STATUS=\(status.onOneLine)" + (self.watchdog == nil ? "" : "\nWATCHDOG=1"))
+            // READY each time: a manager that is busy may have lost the first, and would end us for it.
+            self.notify("READY=1\nSTATUS=\(status.onOneLine)" + (self.watchdog == nil ? "" : "\nWATCHDOG=1"))
             guard (try? await Task.sleep(for: interval)) != nil else { return }
+            // Where it hangs, systemd does not hear of us any more, and starts us again.
+            await touch()
         }
     }
 

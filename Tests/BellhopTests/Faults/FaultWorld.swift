@@ -4,6 +4,9 @@ import Testing
 
 @testable import Bellhop
 
+/// What receivers can do to a sender. One after the other: each uses all of its threads' time.
+@Suite(.serialized, .timeLimit(.minutes(8))) enum Faults {}
+
 /// Events of a few tasks, and a pipeline that carries them all.
 enum FaultWorld {
     static let count = 48

@@ -188,6 +188,24 @@ import Testing
         #expect(sink.deliveries.count == context.tally.current.events && sink.deliveries.count > 1)
         #expect(try await spool.checkpoint(of: "scripted")?.position == "\(sink.deliveries.count)")
     }
+
+    @Test func `a spool that takes events again is noticed, though nobody sends any`() async throws {
+        let shutdown = Shutdown()
+        let context = ComponentContext.stub(clock: HastyClock(), shutdown: shutdown)
+        context.tally.spool("database is locked")
+        let source = ScriptedSource(batches: [], stays: true)
+        let pipeline = Pipeline(
+            sources: [source],
+            sinks: [RecordingSink()],
+            rules: self.rules,
+            spool: try SQLiteSpool.inMemory(),
+            context: context
+        )
+        async let running: Void = pipeline.run()
+        while context.tally.current.spoolProblem != nil { try await Task.sleep(for: .milliseconds(5)) }
+        shutdown.begin()
+        try await running
+    }
 }
 
 private enum RelayEventTextBadElements {

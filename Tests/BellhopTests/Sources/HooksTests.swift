@@ -131,7 +131,7 @@ import Testing
         try await self.serve { listener in
             let single = [(name: "content-type", value: "Application/CloudEvents+json; charset=UTF-8")]
             #expect(await listener.send(to: "/hooks", Self.structured, headers: single)?.status == 202)
-            let batch = [(name: "content-type", value: "application/cloudevents-batch+json")]
+            let batch = [(name: "content-type", value: "application/cloudevents-batch+json"), ("webhook-id", "m1")]
             let second = Self.structured.replacing("A1", with: "A2")
             #expect(await listener.send(to: "/hooks", "[\(second)]", headers: batch)?.status == 202)
             #expect(await listener.send(to: "/hooks", "[]", headers: batch)?.status == 202)

@@ -11,6 +11,7 @@ final class StagedItems: Sendable {
     private struct State {
         var items: [(id: String, time: Timestamp, isEvent: Bool)] = []
         var isFailing = false
+        var clock: (any WallClock)?
     }
 
     private let state = Mutex(State())
@@ -23,14 +24,19 @@ final class StagedItems: Sendable {
     /// In the order of time, which is that in which they came.
     var all: [(id: String, time: Timestamp, isEvent: Bool)] { self.state.withLock { $0.items } }
 
+    /// They happen now, a microsecond apart: what shows up long after its time is nothing that a source must find.
     func add(_ ids: [String], areEvents: Bool = true) {
         self.state.withLock { state in
+            let now = state.clock?.now() ?? Timestamp(seconds: 1_790_000_000)
             for id in ids {
-                let time = Timestamp(seconds: 1_789_990_000 + Int64(state.items.count))
-                state.items.append((id, time, areEvents))
+                let next = (state.items.last?.time ?? .distantPast) + .microseconds(1)
+                state.items.append((id, max(next, now.flooredToSecond), areEvents))
             }
         }
     }
+
+    /// The clock that events happen by: the source's.
+    func use(_ clock: any WallClock) { self.state.withLock { $0.clock = clock } }
 }
 
 /// An API that is polled.
@@ -85,6 +91,7 @@ struct RelayProStage: PolledStage {
     func source(_ context: ComponentContext) throws -> any Source {
         let options =
             "{\"subscriber_id\":\"s\",\"api_key\":\"\(self.secret)\",\"base_url\":\"\(self.server.url)\",\"page_limit\":10}"
+        self.items.use(context.clock)
         return RelayProSource(name: "source", options: .stub(options), context: context)
     }
 }
@@ -110,6 +117,7 @@ struct HTTPPollStage: PolledStage {
     func source(_ context: ComponentContext) throws -> any Source {
         let options =
             "{\"url\":\"\(self.server.url)/list\",\"headers\":{\"Authorization\":\"Bearer \(self.secret)\"},\"cursor\":{\"query\":\"since\",\"from\":\"last_time\"}}"
+        self.items.use(context.clock)
         return HTTPPollSource(name: "source", options: .stub(options), context: context)
     }
 }
@@ -130,7 +138,12 @@ struct TrieveStage: PolledStage {
             let rows = items.all.enumerated().map { number, item in
                 // Trieve names events by UUIDs; nonsense is a row without.
                 let id = item.isEvent ? Self.uuid(item.id) : ""
-                return TrieveSimulator.Row(id: id, createdAt: item.time, dataset: Self.dataset, number: number)
+                return TrieveSimulator.Row(
+                    id: id,
+                    createdAt: item.time.flooredToSecond,
+                    dataset: Self.dataset,
+                    number: number
+                )
             }
             return TrieveSimulator(settings, rows: rows) { .distantFuture }.answer(request)
         }
@@ -139,6 +152,7 @@ struct TrieveStage: PolledStage {
     func source(_ context: ComponentContext) throws -> any Source {
         let options =
             "{\"dataset\":\"\(Self.dataset)\",\"api_key\":\"\(self.secret)\",\"base_url\":\"\(self.server.url)\",\"page_limit\":10}"
+        self.items.use(context.clock)
         return TrieveSource(name: "source", options: .stub(options), context: context)
     }
 

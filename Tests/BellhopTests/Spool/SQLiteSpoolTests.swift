@@ -78,6 +78,7 @@ import Testing
             return
         }
         #expect(accepted > 3 && accepted < 20)
+        await #expect(throws: SpoolError.self) { try await spool.tryOut() }
         // What makes room goes on: settling, and then forgetting.
         let full = try await spool.pending(sink: "s", after: 0, limit: 1, byteLimit: .max)
         _ = try await spool.settle(
@@ -88,6 +89,7 @@ import Testing
         #expect(try await spool.pending(sink: "s", after: 0, limit: 99, byteLimit: .max).count == accepted)
         try await spool.close()
         let larger = try SQLiteSpool(folder: self.folder.path, maxSize: 10_000_000)
+        try await larger.tryOut()
         #expect(try await self.append(["more"], to: larger).receipt.new == 1)
     }
 

@@ -65,6 +65,7 @@ package struct FileSource: Source {
                 self.poller.recovered()
             case .unfinished: break
             case .caughtUp:
+                self.poller.recovered()
                 self.poller.caughtUp()
                 if self.context.once { return }
                 try await self.context.clock.sleep(for: self.pollInterval)

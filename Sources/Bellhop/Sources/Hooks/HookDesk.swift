@@ -10,7 +10,7 @@ final class HookDesk: Sendable {
     private let commit: GroupCommit
     private let clock: any WallClock
     /// Only this machine may send, and nobody says who does.
-    private let isLocal: Bool
+    private let isForThisMachine: Bool
     private let rate: Rate?
     private let limiter: Mutex<RateLimiter>?
     private let logger: Logger
@@ -21,7 +21,7 @@ final class HookDesk: Sendable {
     init(
         verifier: WebhookVerifier,
         reader: HookReader,
-        isLocal: Bool,
+        isForThisMachine: Bool,
         rate: Rate?,
         origins: [String],
         commit: GroupCommit,
@@ -30,7 +30,7 @@ final class HookDesk: Sendable {
     ) {
         self.verifier = verifier
         self.reader = reader
-        self.isLocal = isLocal
+        self.isForThisMachine = isForThisMachine
         self.rate = rate
         self.limiter = rate.map { Mutex(RateLimiter($0)) }
         self.origins = origins
@@ -67,7 +67,7 @@ final class HookDesk: Sendable {
     }
 
     private func take(_ request: InboundRequest) async throws -> InboundAnswer {
-        if self.isLocal, !self.isLocal(request) {
+        if self.isForThisMachine, !self.namesThisMachine(request) {
             throw InboundAnswer(problem: 403, "without 'verify' only this machine may send, to an address or localhost")
         }
         let mode = try self.reader.mode(of: request)
@@ -96,7 +96,7 @@ final class HookDesk: Sendable {
     }
 
     /// Web pages reach a loopback address by a name of their own that leads there; this is not one.
-    private func isLocal(_ request: InboundRequest) -> Bool {
+    private func namesThisMachine(_ request: InboundRequest) -> Bool {
         guard let host = request.header("host") ?? request.header(":authority") else { return true }
         let name = (ListenAddress(host) ?? ListenAddress("\(host):0"))?.host
         return name.map { $0 == "localhost" || IPAddress($0) != nil } ?? false

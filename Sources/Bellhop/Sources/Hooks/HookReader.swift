@@ -85,7 +85,8 @@ struct HookReader: Sendable {
         case .batch, nil: break
         }
         let isCloudEvent = mode.cloud == .batch
-        let name = self.name(in: request)
+        // CloudEvents have names of their own.
+        let name = isCloudEvent ? nil : self.name(in: request)
         let kind = self.scheme == .github ? request.header("x-github-event") : nil
         do {
             let items = try ItemPage(body, at: []).items

@@ -119,7 +119,7 @@ package struct HooksSource: Source {
         let desk = HookDesk(
             verifier: self.verifier,
             reader: self.reader,
-            isLocal: self.verifier.scheme == .none && self.listen.isLoopback,
+            isForThisMachine: self.verifier.scheme == .none && self.listen.isLoopback,
             rate: self.rate,
             origins: self.origins,
             commit: GroupCommit(source: self.name, channel: channel),

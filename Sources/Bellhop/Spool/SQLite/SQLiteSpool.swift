@@ -10,7 +10,7 @@ package struct SQLiteSpool: Spool {
 
     let path: String
     let database: DatabaseQueue
-    private let maxSize: Int64
+    let maxSize: Int64
     private let numbers: Numbers
 
     /// What the next rows are called. Kept in memory so that numbers grow also after the newest rows were pruned.
@@ -144,7 +144,7 @@ package struct SQLiteSpool: Spool {
 
 extension SQLiteSpool {
     /// Bytes of the file that hold something.
-    private static func used(_ db: Database) throws -> Int64 {
+    static func used(_ db: Database) throws -> Int64 {
         func pragma(_ name: String) throws -> Int64 { try Int64.fetchOne(db, sql: "PRAGMA \(name)") ?? 0 }
         return try (pragma("page_count") - pragma("freelist_count")) * pragma("page_size")
     }

@@ -6,6 +6,15 @@ extension SQLiteSpool {
     /// Rejected events that are kept, of all sources.
     private static let rejectedLimit = 10_000
 
+    package func tryOut() async throws {
+        let (path, maxSize) = (self.path, self.maxSize)
+        try await self.write { db in
+            if try SQLiteSpool.used(db) > maxSize { throw SpoolError.full(path: path) }
+            // Changes nothing, and needs the lock and room on the disk for it.
+            try db.execute(sql: "UPDATE source SET horizon = horizon WHERE id = (SELECT min(id) FROM source)")
+        }
+    }
+
     package func foreignChanges() async throws -> Int {
         try await self.read { try Int.fetchOne($0, sql: "PRAGMA data_version") ?? 0 }
     }
