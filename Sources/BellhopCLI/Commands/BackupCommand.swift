@@ -18,8 +18,8 @@ struct BackupCommand: AsyncParsableCommand {
 
     func run() async throws {
         do {
-            let status = try SQLiteStatus(folder: try self.spool.folder())
-            try await status.backUp(to: self.destination)
+            let reader = try SQLiteReader(folder: try self.spool.folder())
+            try await reader.backUp(to: self.destination)
         } catch let error as ExitCode {
             throw error
         } catch {

@@ -24,11 +24,11 @@ struct Watchers: Sendable {
         await withTaskGroup(of: Void.self) { group in
             if let admin = self.loaded.admin {
                 group.addTask {
-                    let status = try? SQLiteStatus(folder: self.loaded.dataFolder)
+                    let reader = try? SQLiteReader(folder: self.loaded.dataFolder)
                     await AdminService(admin, context: self.loaded.context) {
                         self.health
                     } metrics: {
-                        await self.metrics(try? status?.read())
+                        await self.metrics(try? reader?.status())
                     }
                     .run()
                 }

@@ -76,8 +76,16 @@ package struct HooksSource: Source {
         _ context: ComponentContext,
         _ listen: ListenAddress
     ) -> WebhookVerifier {
+        let isWritten = options.optional("verify") != nil
         let verify = options.nested("verify")
         let scheme = verify.choice("scheme", default: WebhookVerifier.Scheme.none)
+        // Without it nobody knows which keys belong here, nor whether there is a way in.
+        let written =
+            isWritten ? verify.required("scheme", "like standard_webhooks, github or bearer")?.text : scheme.rawValue
+        guard written == scheme.rawValue else {
+            _ = options.bool("allow_unverified", default: false)
+            return .everybody
+        }
         let key = scheme == .bearer ? "token" : "secret"
         let secrets = scheme == .none ? [] : verify.secrets(key)
         let user = scheme == .basic ? verify.requiredString("user", "the name that senders give") : ""
